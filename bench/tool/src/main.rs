@@ -1,0 +1,2 @@
+//! Load, upstream and reports for comparing Cordon with others.
+fn main() {}

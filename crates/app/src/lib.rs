@@ -1,0 +1,1 @@
+//! Composition root: build, run, reload, drain.

@@ -1,0 +1,2 @@
+//! The binary `cordon`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! RawConfig to Config, every error at once.

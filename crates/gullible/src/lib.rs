@@ -1,0 +1,1 @@
+//! The built-in credulous model provider: deterministic, for demos and tests.

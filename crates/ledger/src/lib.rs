@@ -1,0 +1,1 @@
+//! The audit record: leaves, Merkle tree, checkpoints, proofs, verifier.

@@ -1,0 +1,1 @@
+//! The flow, told top to bottom: read, inspect, judge, enforce, record.

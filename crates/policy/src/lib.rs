@@ -1,0 +1,1 @@
+//! Judging: Cedar behind one door, and agents' manifests.

@@ -1,0 +1,1 @@
+//! Listeners and body streaming: drives the pipeline.

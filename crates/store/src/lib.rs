@@ -1,0 +1,1 @@
+//! Persistence: the only SQL, and the ledger's files.

@@ -1,0 +1,1 @@
+//! Dev-only: fake clock, breaking store, scripted model, stream chunker.

@@ -1,0 +1,1 @@
+//! Dialects: bytes to spans and back.
