@@ -1,1 +1,27 @@
-//! Composition root: build, run, reload, drain.
+//! The composition root: builds the parts from an operator's files, runs them, reloads, drains.
+//!
+//! ```text
+//! DataDir::open -> load (config, manifests, policies) -> Running::start: ledger, store, keys, workers, admin
+//!                                                        reload: load again -> swap whole, or keep the old
+//! ```
+//! What always holds: only here are implementations joined, files read, and the real clock and randomness used.
+//! What it does not do: parse arguments or print; `cli` does.
+
+mod admin;
+mod builtin;
+pub mod data;
+pub mod error;
+pub mod load;
+pub mod logging;
+mod reload;
+mod run;
+mod runtime;
+mod settings;
+mod system;
+mod worker;
+
+pub use data::{Created, DataDir};
+pub use error::AppError;
+pub use load::{Loaded, load};
+pub use run::{Addresses, Options, Running};
+pub use system::{SystemClock, SystemEntropy};

@@ -1,2 +1,55 @@
-//! The binary `cordon`.
-fn main() {}
+//! The binary `cordon`: arguments in, words and exit codes out. What it does stands in `cordon-app`.
+//!
+//! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the answer is no (problems in files, tampering, a failed policy
+//! test, a finding where `--exit-code` was asked for).
+
+mod args;
+mod audit;
+mod check;
+mod inspect;
+mod keys;
+mod output;
+mod policy;
+mod serve;
+
+use args::{Cli, Command};
+use clap::{CommandFactory as _, Parser as _};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let root = cli.data_dir()?;
+    match cli.command.unwrap_or_default() {
+        Command::Serve(options) => serve::serve(&root, &options),
+        Command::Init { json } => serve::init(&root, json),
+        Command::Demo(options) => serve::demo(&options),
+        Command::Check { json } => check::check(&root, json),
+        Command::Key { command } => keys::key(&root, &command),
+        Command::Kill(options) => keys::kill(&root, &options),
+        Command::Unkill { scope, json } => keys::unkill(&root, &scope, json),
+        Command::Reload { json } => keys::reload(&root, json),
+        Command::Status => keys::status(&root),
+        Command::Inspect(options) => inspect::inspect(&root, &options),
+        Command::Policy { command } => policy::policy(&root, &command),
+        Command::Audit { command } => audit::audit(&root, &command),
+        Command::Dialects => check::dialects(),
+        Command::Gullible(options) => serve::gullible(&options),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cordon", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,1 +1,47 @@
 //! The audit record: leaves, Merkle tree, checkpoints, proofs, verifier.
+//!
+//! ```text
+//! Intent, Outcome, Control --encode--> leaf bytes --> Committer --> journal (one write, one sync a round)
+//!                                                        |              then the waiters wake
+//!                                                        +--> tree --> tiles, bundles, signed checkpoint
+//! ```
+//!
+//! What always holds here: a record has no field that a stranger's text fits into; an index is handed out
+//! only after its entry is on the disk (unless the operator chose otherwise); an entry once in the tree never
+//! changes; a ledger that cannot write says so to every waiter and never recovers by itself.
+//!
+//! What it deliberately does not do: touch files (a [`Volume`] does), read a clock or make randomness (both
+//! are handed in), or promise anything against whoever holds both the disk and the signing key: that is a
+//! witness's work.
+
+pub mod checkpoint;
+pub mod committer;
+pub mod error;
+pub mod files;
+pub mod journal;
+pub mod log;
+pub mod name;
+pub mod note;
+pub mod proof;
+pub mod record;
+mod recover;
+pub mod show;
+pub mod tile;
+pub mod tree;
+pub mod verify;
+pub mod volume;
+
+pub use checkpoint::Checkpoint;
+pub use committer::{Appended, Committer, Durability, Options};
+pub use error::LedgerError;
+pub use log::{Ledger, Recovery};
+pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
+pub use note::{Signer, VerifierKey};
+pub use proof::{consistency, prove, verify_consistency, verify_proof, ConsistencyProof, InclusionProof};
+pub use record::{
+    CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
+    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,
+};
+pub use show::{show, Filter, Shown};
+pub use verify::{verify, Class, Tamper, Verified};
+pub use volume::{Volume, VolumeError};

@@ -1,1 +1,46 @@
-//! Judging: Cedar behind one door, and agents' manifests.
+//! Judging: agents' manifests and the operator's own policies, behind one door.
+//!
+//! ```text
+//! manifest (TOML) --parse--> Manifest --compile--> Cedar --+
+//! own policies (Cedar) ------------------------------------+--> validate --> slice by agent --> PolicySet
+//!
+//! Query --> predicates on arguments --> typed context --> Cedar (or the memo) --> Allowed(Permit) | Denied(Reason)
+//! ```
+//!
+//! What always holds:
+//! - Default deny. No manifest, no access; an expired one is none.
+//! - Any error while evaluating denies. Cedar by itself skips a policy that errs; this judge does not.
+//! - The manifest is the ceiling: the operator's own policies narrow it or add obligations, they never widen it.
+//! - A [`Permit`] is made by the judge and nowhere else.
+//! - Only this crate names Cedar.
+//!
+//! What it deliberately does not do: read files or clocks, look at text, count budgets, or keep any content.
+
+mod answer;
+mod compile;
+mod context;
+mod explain;
+mod judge;
+mod kinds;
+mod manifest;
+mod memo;
+mod predicate;
+mod question;
+mod reason;
+mod rule;
+mod set;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{
+    Authorization, Explanation, Obligations, PolicyRef, PolicyText, PredicateResult, Reason, ReasonCode,
+};
+pub use judge::Permit;
+pub use kinds::{FindingSet, KindSet};
+pub use manifest::{
+    Budgets, DataRules, DataTable, Effect, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
+    parse_manifest,
+};
+pub use predicate::{ArgumentRule, Predicate};
+pub use question::{Action, Facts, Query, Resource};
+pub use set::{PolicySet, PolicySource};

@@ -1,1 +1,26 @@
-//! Listeners and body streaming: drives the pipeline.
+//! Listeners and body streaming for the model path: feeds the pipeline bytes and carries out what it answers.
+//!
+//! ```text
+//! server: accept -> http -> service: route, authenticate, admit -> call: prompt -> intent durable -> upstream
+//!                                                                      <- answer / stream <- outcome durable <-
+//! ```
+//! What always holds: no answer leaves before its outcome is durable; a dropped exchange still leaves an outcome;
+//! a panic in one request ends that request, closed. What it does not do: decide anything about content.
+
+mod body;
+mod call;
+mod io;
+pub mod metrics;
+mod open;
+mod respond;
+mod route;
+mod server;
+mod service;
+mod stream;
+mod worker;
+
+pub use body::{BodyLimits, Broken, OutBody};
+pub use metrics::Metrics;
+pub use server::{Spawner, serve};
+pub use service::handle;
+pub use worker::{Limits, Shared, Worker};

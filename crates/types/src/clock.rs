@@ -12,3 +12,9 @@ pub trait Clock: Send + Sync + 'static {
     /// Monotonic time, in nanoseconds from an arbitrary start. Never goes back.
     fn ticks(&self) -> Nanos;
 }
+
+/// Where randomness comes from. Only `cordon-app` reads the real source; tests hold a counter.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `out` with bytes that nobody can foresee.
+    fn fill(&self, out: &mut [u8]);
+}

@@ -11,7 +11,7 @@ pub mod problem;
 pub mod secret;
 pub mod traffic;
 
-pub use clock::{Clock, Millis, Nanos};
+pub use clock::{Clock, Entropy, Millis, Nanos};
 pub use digest::Digest;
 pub use finding::{Confidence, Finding, FindingKind, Guard, Layer, Report};
 pub use id::{AgentId, IdError, KeyId, ModelName, RequestId, UpstreamId, UserRef};

@@ -1,1 +1,37 @@
-//! Outbound HTTP: TLS, pools, credentials, address checks.
+//! Outbound HTTP: the only way in which Cordon reaches a model provider.
+//!
+//! ```text
+//! send(permit, upstream, request)
+//!   pool: an idle connection of that upstream ── or ── dial: resolve → judge every address → connect → TLS
+//!   headers: the caller's whitelisted ones, then the gateway's own (host, credential) over them
+//!   head: within its time; 3xx, encoded or oversized heads are errors
+//!   body: chunk by chunk, each within its time; read to the end → the connection goes back to the pool
+//! ```
+//!
+//! What always holds:
+//! - nothing is sent without a [`cordon_policy::Permit`];
+//! - a connection goes to exactly the address that was judged, and a credential only to its own upstream;
+//! - redirects are never followed; a request that may have been processed is never sent twice;
+//! - no error text for a caller names an address, a host or a credential.
+//!
+//! What it does not do: choose an upstream, inspect content, or retry at another upstream.
+
+mod address;
+mod body;
+mod builtin;
+mod client;
+mod dial;
+mod error;
+mod headers;
+mod io;
+mod pool;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressClass, classify};
+pub use body::{Incoming, IncomingBody};
+pub use builtin::{Builtin, BuiltinAnswer, BuiltinEnd};
+pub use client::{Client, Outgoing, Spawn};
+pub use error::{Phase, UpstreamError};
+pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};

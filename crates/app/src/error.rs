@@ -1,0 +1,77 @@
+//! What can keep Cordon from starting: one type, texts that say what to do.
+
+use cordon_types::Problems;
+use std::path::PathBuf;
+
+/// Why Cordon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A file could not be read or written.
+    #[error("{path}: {doing} failed: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process uses the data directory.
+    #[error("{0} is in use by another process; stop that one, or name another directory with `--data-dir`")]
+    InUse(PathBuf),
+    /// The operator's files have problems.
+    #[error("{0}")]
+    Problems(#[from] Problems),
+    /// A credential cannot be had.
+    #[error("upstream `{upstream}`: {reason}")]
+    Credential {
+        /// Which upstream.
+        upstream: String,
+        /// What is missing, and what to do.
+        reason: String,
+    },
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] cordon_identity::StoreError),
+    /// Budgets.
+    #[error("{0}")]
+    Budgets(#[from] cordon_pipeline::meter::BudgetStoreError),
+    /// The ledger.
+    #[error("ledger: {0}")]
+    Ledger(#[from] cordon_ledger::LedgerError),
+    /// The ledger's files.
+    #[error("ledger: {0}")]
+    Volume(#[from] cordon_ledger::VolumeError),
+    /// An upstream's settings.
+    #[error("{0}")]
+    Upstream(#[from] cordon_upstream::UpstreamError),
+    /// A listener.
+    #[error("cannot listen on {address}: {source}; free the port or set another address")]
+    Listen {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// TLS files.
+    #[error("tls: {0}")]
+    Tls(String),
+    /// A key file that is no key.
+    #[error("{path}: {reason}")]
+    BadKeyFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+impl AppError {
+    /// Shorthand for file errors.
+    pub fn file(path: impl Into<PathBuf>, doing: &'static str, source: std::io::Error) -> Self {
+        Self::File { path: path.into(), doing, source }
+    }
+}

@@ -1,0 +1,106 @@
+//! From an operator's files to rules that can be put in force: config, manifests, policies; every problem at once.
+
+use crate::data::read;
+use crate::error::AppError;
+use cordon_config::Config;
+use cordon_detect::{Detectors, Guards};
+use cordon_ledger::Catalogue;
+use cordon_policy::{Manifest, PolicySet, PolicySource};
+use cordon_types::{ModelName, Problem, Problems};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything that the files say, checked and compiled.
+pub struct Loaded {
+    /// The config.
+    pub config: Config,
+    /// Manifests and policies, compiled.
+    pub policy: PolicySet,
+    /// The detectors.
+    pub detectors: Arc<Detectors>,
+    /// Which guards are on.
+    pub guards: Guards,
+    /// The operator's own names.
+    pub catalogue: Catalogue,
+}
+
+/// Loads `cordon.toml` and what it points to. Errors with every problem of every file; a file that cannot be read is
+/// a problem too.
+pub fn load(root: &Path) -> Result<Loaded, AppError> {
+    let config = cordon_config::parse("cordon.toml", &read(&root.join("cordon.toml"))?)?;
+    let mut problems = Vec::new();
+    let manifests = manifests(&root.join(&config.policies.manifests), &mut problems);
+    let own = policies(&root.join(&config.policies.cedar), &mut problems);
+    let names: Vec<ModelName> = config.models.iter().map(|m| m.name.clone()).collect();
+    let detectors = Detectors::new(&crate::settings::detectors(&config))
+        .map_err(|p| problems.extend(p.0.into_iter().map(|p| p.within("cordon.toml"))));
+    let catalogue = catalogue(&manifests, &own);
+    let policy = PolicySet::build(manifests, own, &names).map_err(|p| problems.extend(p.0));
+    match (policy, detectors) {
+        (Ok(policy), Ok(detectors)) if problems.is_empty() => {
+            let catalogue = catalogue(policy.policy_ids());
+            let guards = crate::settings::guards(&config);
+            Ok(Loaded { config, policy, detectors: Arc::new(detectors), guards, catalogue })
+        }
+        _ => Err(AppError::Problems(Problems(problems))),
+    }
+}
+
+/// The names that records may show: tools and arguments of manifests, ids of policies.
+fn catalogue<'a, I>(manifests: &[Manifest], _own: &[PolicySource]) -> impl FnOnce(I) -> Catalogue + use<I>
+where
+    I: IntoIterator<Item = &'a str>,
+{
+    let mut names: Vec<String> = Vec::new();
+    for manifest in manifests {
+        for tool in &manifest.tools {
+            names.push(tool.name.clone());
+            names.extend(tool.argument_names().map(str::to_owned));
+        }
+    }
+    names.extend(["<other>".to_owned(), "<arguments>".to_owned()]);
+    move |policies| {
+        Catalogue::from_operator(names.into_iter().chain(policies.into_iter().map(str::to_owned)))
+    }
+}
+
+fn manifests(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Manifest> {
+    let mut manifests = Vec::new();
+    for (name, text) in files(dir, "toml", problems) {
+        match cordon_policy::parse_manifest(&name, &text) {
+            Ok(manifest) => manifests.push(manifest),
+            Err(found) => problems.extend(found.0),
+        }
+    }
+    manifests
+}
+
+fn policies(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PolicySource> {
+    files(dir, "cedar", problems).into_iter().map(|(name, text)| PolicySource { name, text }).collect()
+}
+
+/// The files of a directory with that ending, by name. A directory that is missing has none.
+fn files(dir: &Path, ending: &str, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+    let mut paths = match std::fs::read_dir(dir) {
+        Ok(entries) => entries
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.extension().is_some_and(|e| e == ending))
+            .collect::<Vec<_>>(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => {
+            problems.push(Problem::new(dir.display().to_string(), e.to_string(), "make the directory readable"));
+            Vec::new()
+        }
+    };
+    paths.sort();
+    let folder = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut texts = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        match read(&path) {
+            Ok(text) => texts.push((format!("{folder}/{name}"), text)),
+            Err(e) => problems.push(Problem::new(format!("{folder}/{name}"), e.to_string(), "make it readable, UTF-8, under 1 MiB")),
+        }
+    }
+    texts
+}

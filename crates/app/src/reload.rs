@@ -1,0 +1,125 @@
+//! Reload: whole or not at all. On any problem the old rules stay, loudly.
+
+use crate::error::AppError;
+use crate::load::{Loaded, load};
+use crate::runtime::append;
+use crate::settings;
+use crate::worker::Thread;
+use cordon_ledger::{Control, ControlKind};
+use cordon_pipeline::{Gate, Issued, control};
+use cordon_proxy::Shared;
+use cordon_types::Clock;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// Puts new files in force.
+pub(crate) struct Reloader {
+    root: PathBuf,
+    shared: Arc<Shared>,
+    threads: Arc<Mutex<Vec<Thread>>>,
+    clock: Arc<dyn Clock>,
+    issued: Arc<Issued>,
+    seen: Mutex<Stamp>,
+}
+
+/// What the files looked like: name, size and time of each. Polled, because a watch would miss the renames of
+/// editors and the link swaps of mounted volumes.
+type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+impl Reloader {
+    pub(crate) fn new(
+        root: &Path,
+        shared: Arc<Shared>,
+        threads: Arc<Mutex<Vec<Thread>>>,
+        clock: Arc<dyn Clock>,
+        issued: Arc<Issued>,
+    ) -> Self {
+        let seen = Mutex::new(stamp(root));
+        Self { root: root.to_owned(), shared, threads, clock, issued, seen }
+    }
+
+    /// Reloads if a file changed since the last look.
+    pub(crate) fn look(&self) {
+        let now = stamp(&self.root);
+        let changed = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = *seen != now;
+            *seen = now;
+            changed
+        };
+        if changed {
+            let _ = self.reload(); // says so itself
+        }
+    }
+
+    /// Loads all files and puts them in force, or gives every problem.
+    pub(crate) fn reload(&self) -> Result<(), Vec<String>> {
+        match self.swap() {
+            Ok(()) => {
+                let gate = self.shared.gate.load();
+                tracing::info!(policy = %gate.version(), "reloaded: the new rules are in force");
+                let done = Control { policy: Some(gate.version()), ..control(ControlKind::Reload, self.clock.now()) };
+                append(&self.shared, &done).map_err(|e| vec![e])
+            }
+            Err(error) => {
+                let problems: Vec<String> = match &error {
+                    AppError::Problems(p) => p.0.iter().map(ToString::to_string).collect(),
+                    other => vec![other.to_string()],
+                };
+                tracing::error!(problems = problems.len(), first = problems.first().map_or("", String::as_str),
+                    "reload refused: the old rules stay in force; `cordon check` lists every problem");
+                let _ = append(&self.shared, &control(ControlKind::ReloadRefused, self.clock.now()));
+                Err(problems)
+            }
+        }
+    }
+
+    fn swap(&self) -> Result<(), AppError> {
+        let loaded = load(&self.root)?;
+        let upstreams = settings::upstreams(&self.root, &loaded.config)?;
+        let budgets = settings::model_budgets(&loaded.config);
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = threads
+            .iter()
+            .map(|t| t.client(upstreams.clone(), self.clock.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Nothing can fail from here on.
+        for (thread, client) in threads.iter().zip(clients) {
+            thread.worker.replace_upstream(client);
+        }
+        self.shared.model_budgets.store(Arc::new(budgets));
+        self.shared.gate.store(Arc::new(gate(loaded, self.issued.clone())));
+        Ok(())
+    }
+}
+
+/// The rules that were loaded, ready to judge.
+pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>) -> Gate {
+    Gate {
+        limits: settings::wire_limits(&loaded.config),
+        models: settings::models(&loaded.config),
+        policy: loaded.policy,
+        detectors: loaded.detectors,
+        guards: loaded.guards,
+        catalogue: loaded.catalogue,
+        issued,
+    }
+}
+
+fn stamp(root: &Path) -> Stamp {
+    let mut stamp = Vec::new();
+    let mut note = |path: PathBuf| {
+        if let Ok(meta) = std::fs::metadata(&path) {
+            stamp.push((path, meta.len(), meta.modified().ok()));
+        }
+    };
+    note(root.join("cordon.toml"));
+    for dir in ["agents", "policies"] {
+        let entries = std::fs::read_dir(root.join(dir)).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+        paths.sort();
+        paths.into_iter().for_each(&mut note);
+    }
+    stamp
+}

@@ -1,0 +1,267 @@
+//! Starting, running, draining.
+
+use crate::admin::{self, Side};
+use crate::data::{Created, DataDir};
+use crate::error::AppError;
+use crate::load::{Loaded, load};
+use crate::reload::{Reloader, gate};
+use crate::runtime::{Live, append, user_digest};
+use crate::settings;
+use crate::system::{SystemClock, SystemEntropy};
+use crate::worker::{self, Plan, Thread};
+use arc_swap::ArcSwap;
+use cordon_api::Admin;
+use cordon_identity::{KeyKind, KeyStore as _, KillSet, KillStore as _, KillSwitch, Keyring};
+use cordon_ledger::{Committer, ControlKind, Digester};
+use cordon_pipeline::meter::Meter;
+use cordon_pipeline::{Issued, Recorder, control};
+use cordon_proxy::{Metrics, Shared};
+use cordon_store::{FileVolume, Store};
+use cordon_types::{AgentId, Clock, Entropy, Secret};
+use prometheus_client::registry::Registry;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What the command line may change about a start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Instead of the config's `listen.address`.
+    pub address: Option<SocketAddr>,
+    /// Instead of the config's `listen.admin_address`.
+    pub admin_address: Option<SocketAddr>,
+}
+
+/// Where the gateway can be reached.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The model path.
+    pub model: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// The admin side.
+    pub admin: SocketAddr,
+    /// The owner's socket.
+    pub control: PathBuf,
+}
+
+/// Keys that a first start made, to be shown once.
+pub struct FirstKeys {
+    /// For administration.
+    pub admin: Secret,
+    /// For the agent `dev`.
+    pub agent: Secret,
+}
+
+/// A running gateway.
+pub struct Running {
+    /// Where it can be reached.
+    pub addresses: Addresses,
+    /// Keys that this start made; only at a first start.
+    pub first_keys: Option<FirstKeys>,
+    shared: Arc<Shared>,
+    threads: Arc<Mutex<Vec<Thread>>>,
+    admin: JoinHandle<()>,
+    live: Arc<Live>,
+    draining: watch::Sender<bool>,
+    stop_admin: watch::Sender<bool>,
+    drain: Duration,
+    dir: DataDir,
+}
+
+impl Running {
+    /// Starts the gateway over an open data directory. Nothing listens unless everything is ready.
+    pub fn start(dir: DataDir, created: &Created, options: &Options) -> Result<Self, AppError> {
+        let loaded = load(dir.root())?;
+        crate::logging::start(&loaded.config.log);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = Arc::new(Store::open(&dir.path("state.db"))?);
+        let parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
+        let first_keys = if created.fresh { Some(mint_first(&store, &parts.shared)?) } else { None };
+        let config = loaded.config.clone();
+        let upstreams = settings::upstreams(dir.root(), &config)?;
+        let tls = config.listen.tls.as_ref().map(|t| acceptor(&dir, t)).transpose()?;
+        let count = match usize::from(config.listen.workers) {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let address = options.address.unwrap_or(config.listen.address);
+        let (model, listeners) = worker::bind(address, count)?;
+        parts.shared.gate.store(Arc::new(gate(loaded, parts.issued.clone())));
+        let threads = listeners
+            .into_iter()
+            .enumerate()
+            .map(|(index, listener)| {
+                let plan = Plan {
+                    shared: parts.shared.clone(),
+                    upstreams: upstreams.clone(),
+                    clock: clock.clone(),
+                    tls: tls.clone(),
+                    drain: config.limits.timeouts.drain,
+                };
+                worker::start(index, listener, plan)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let threads = Arc::new(Mutex::new(threads));
+        let reloader =
+            Arc::new(Reloader::new(dir.root(), parts.shared.clone(), threads.clone(), clock.clone(), parts.issued));
+        let live = Arc::new(Live {
+            shared: parts.shared.clone(),
+            signal: parts.signal,
+            reloader: reloader.clone(),
+            digester: Digester::new(*dir.epoch_key()?),
+            started: clock.now(),
+        });
+        let api = Arc::new(Admin {
+            keys: parts.shared.keys.clone(),
+            key_store: store.clone(),
+            kills: parts.shared.kills.clone(),
+            kill_store: store,
+            runtime: live.clone(),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+        });
+        let (stop_admin, stop) = watch::channel(false);
+        let side =
+            Side { admin: api, shared: parts.shared.clone(), reloader, registry: Arc::new(parts.registry), stop };
+        let admin_address = options.admin_address.unwrap_or(config.listen.admin_address);
+        let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
+        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Tls)?;
+        let addresses =
+            Addresses { model, tls: tls.is_some(), admin: admin_bound, control: control_path };
+        Ok(Self {
+            addresses,
+            first_keys,
+            shared: parts.shared,
+            threads,
+            admin,
+            live,
+            draining: parts.draining,
+            stop_admin,
+            drain: config.limits.timeouts.drain,
+            dir,
+        })
+    }
+
+    /// Loads the files anew; every problem where they are refused.
+    pub fn reload(&self) -> Result<(), Vec<String>> {
+        self.live.reloader.reload()
+    }
+
+    /// Whether the ledger still writes. When it does not, all traffic is refused.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.shared.ledger.healthy()
+    }
+
+    /// Stops accepting, lets exchanges end within the drain time, writes the last checkpoint.
+    pub fn stop(self) -> Result<(), AppError> {
+        tracing::info!(seconds = self.drain.as_secs(), "draining");
+        self.draining.send_replace(true);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            thread.join();
+        }
+        self.stop_admin.send_replace(true);
+        let _ = self.admin.join();
+        let _ = std::fs::remove_file(&self.addresses.control);
+        let recorded = append(&self.shared, &control(ControlKind::Stop, self.shared.clock.now()));
+        self.shared.ledger.stop()?;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "the stop could not be recorded");
+        }
+        drop(self.dir);
+        Ok(())
+    }
+}
+
+/// The parts that threads share.
+struct Parts {
+    shared: Arc<Shared>,
+    issued: Arc<Issued>,
+    registry: Registry,
+    signal: watch::Sender<u64>,
+    draining: watch::Sender<bool>,
+}
+
+impl Parts {
+    fn open(dir: &DataDir, loaded: &Loaded, store: &Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let epoch = dir.epoch_key()?;
+        let volume = FileVolume::open(&dir.path("ledger"))?;
+        let ledger =
+            Committer::start(Box::new(volume), dir.signer()?, settings::ledger(&loaded.config), clock.clone())?;
+        let mut random = [0; 32];
+        SystemEntropy.fill(&mut random);
+        let issued = Arc::new(Issued::new(random));
+        let mut registry = Registry::default();
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        let (signal, kill_signal) = watch::channel(0);
+        let (draining, is_draining) = watch::channel(false);
+        // The rules proper are put in before anything listens; until then nothing is allowed.
+        let empty = cordon_policy::PolicySet::build(Vec::new(), Vec::new(), &[])?;
+        let shut = cordon_pipeline::Gate {
+            policy: empty,
+            detectors: loaded.detectors.clone(),
+            guards: loaded.guards,
+            limits: cordon_wire::Limits::default(),
+            models: cordon_pipeline::ModelTable::default(),
+            catalogue: loaded.catalogue.clone(),
+            issued: issued.clone(),
+        };
+        let shared = Arc::new(Shared {
+            gate: ArcSwap::from_pointee(shut),
+            model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
+            keys: Arc::new(Keyring::new(store.load_keys()?)),
+            kills: Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?))),
+            kill_signal,
+            meter: Arc::new(Meter::open(store.clone())?),
+            recorder: Arc::new(Recorder::new(Digester::new(*epoch))),
+            ledger: Arc::new(ledger),
+            clock,
+            entropy: Arc::new(SystemEntropy),
+            limits: settings::proxy_limits(&loaded.config),
+            metrics,
+            draining: is_draining,
+            in_flight: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            user_digest: Arc::new(user_digest(*epoch)),
+        });
+        Ok(Self { shared, issued, registry, signal, draining })
+    }
+}
+
+/// The first start's keys: one for administration, one for the starter manifest's agent.
+fn mint_first(store: &Store, shared: &Shared) -> Result<FirstKeys, AppError> {
+    let mint = |kind, agent| {
+        let mut entropy = [0; 40];
+        SystemEntropy.fill(&mut entropy);
+        cordon_identity::mint(kind, agent, "first start", None, &entropy, shared.clock.now())
+            .map_err(|e| AppError::Tls(e.to_string()))
+    };
+    let admin = mint(KeyKind::Admin, None)?;
+    let agent = mint(KeyKind::Agent, AgentId::new("dev").ok())?;
+    let records = [admin.record, agent.record];
+    store.put_keys(&records)?;
+    shared.keys.put(&records);
+    Ok(FirstKeys { admin: admin.text, agent: agent.text })
+}
+
+fn acceptor(dir: &DataDir, tls: &cordon_config::Tls) -> Result<tokio_rustls::TlsAcceptor, AppError> {
+    use rustls_pki_types::PrivateKeyDer;
+    use rustls_pki_types::pem::PemObject as _;
+    let chain = settings::certificates(&dir.root().join(&tls.cert))?;
+    let text = zeroize::Zeroizing::new(crate::data::read(&dir.root().join(&tls.key))?);
+    let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
+        .map_err(|e| AppError::Tls(format!("{}: {e:?}; it must be a PEM private key", tls.key)))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|b| b.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|e| AppError::Tls(e.to_string()))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tokio_rustls::TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,129 @@
+//! What the admin API asks of the running gateway.
+
+use crate::reload::Reloader;
+use cordon_api::{Change, Operator, Runtime};
+use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
+use cordon_pipeline::control;
+use cordon_proxy::Shared;
+use cordon_types::{AgentId, Digest};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::watch;
+
+/// See the module.
+pub(crate) struct Live {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) signal: watch::Sender<u64>,
+    pub(crate) reloader: Arc<Reloader>,
+    pub(crate) digester: Digester,
+    pub(crate) started: u64,
+}
+
+impl Live {
+    /// Appends a control record and waits until it is durable. Not for the model path's threads.
+    pub(crate) fn append(&self, record: &Control) -> Result<(), String> {
+        append(&self.shared, record)
+    }
+}
+
+/// Appends a control record and waits until it is durable.
+pub(crate) fn append(shared: &Shared, record: &Control) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
+    // A runtime of its own: this is called from the admin's blocking threads, where none is entered.
+    runtime.block_on(shared.ledger.append(record.encode())).map(|_| ()).map_err(|e| e.to_string())
+}
+
+impl Runtime for Live {
+    fn record(&self, by: &Operator, change: &Change) -> Result<(), String> {
+        let now = self.shared.clock.now();
+        let by = match by {
+            Operator::Owner => None,
+            Operator::Key(id) => Some(self.digester.linkable("operator", id.as_str().as_bytes())),
+        };
+        let record = match change {
+            Change::KeyCreated(key, agent) => Control {
+                key: Some(key.clone()),
+                agent: agent.clone(),
+                ..control(ControlKind::KeyCreated, now)
+            },
+            Change::KeyRevoked(key, agent) => Control {
+                key: Some(key.clone()),
+                agent: agent.clone(),
+                ..control(ControlKind::KeyRevoked, now)
+            },
+            Change::Kill(scope) => {
+                Control { target: Some(self.scope(scope)), ..control(ControlKind::Kill, now) }
+            }
+            Change::Unkill(scope) => {
+                Control { target: Some(self.scope(scope)), ..control(ControlKind::Unkill, now) }
+            }
+        };
+        self.append(&Control { by, ..record })
+    }
+
+    fn signal(&self) {
+        self.signal.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    fn reload(&self) -> Result<(), Vec<String>> {
+        self.reloader.reload()
+    }
+
+    fn under_way(&self) -> u64 {
+        self.shared.in_flight.load(Ordering::Relaxed) as u64
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let gate = self.shared.gate.load();
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started_at": self.started,
+            "policy": gate.version().to_string(),
+            "detectors": cordon_detect::VERSION,
+            "agents": gate.policy.agents().map(|m| m.agent.as_str()).collect::<Vec<_>>(),
+            "models": gate.models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
+            "requests_under_way": self.under_way(),
+            "connections": self.shared.connections.load(Ordering::Relaxed),
+            "ledger": {"healthy": self.shared.ledger.healthy(), "size": self.shared.ledger.size()},
+            "kills": self.shared.kills.load().kills().len(),
+        })
+    }
+
+    fn user_digest(&self, user: &str) -> Digest {
+        (self.shared.user_digest)(user)
+    }
+
+    fn knows_agent(&self, agent: &AgentId) -> bool {
+        self.shared.gate.load().policy.manifest(agent).is_some()
+    }
+}
+
+impl Live {
+    /// A scope in a record: `all` and ids of the operator's files as they are, all else as a digest.
+    fn scope(&self, scope: &str) -> Name {
+        let gate = self.shared.gate.load();
+        let known = match scope.split_once(':') {
+            None => scope == "all",
+            Some(("agent", name)) => gate.policy.agents().any(|m| m.agent.as_str() == name),
+            Some(("model", name)) => gate.models.iter().any(|m| m.name.as_str() == name),
+            Some(("upstream", name)) => gate.models.iter().any(|m| m.upstream.as_str() == name),
+            Some(("tool", name)) => gate.catalogue.known(name).is_some(),
+            Some(("key", id)) => self.shared.keys.get(id).is_some(),
+            Some(_) => false,
+        };
+        let catalogue = Catalogue::from_operator(known.then_some(scope));
+        catalogue.name(scope, "kill", &self.digester)
+    }
+}
+
+/// A user's pseudonym: the same over restarts and epochs, useless without the key.
+pub(crate) fn user_digest(key: [u8; 32]) -> impl Fn(&str) -> Digest + Send + Sync {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let keyed = <Hmac<sha2::Sha256>>::new(&key.into());
+    move |user| {
+        let mut mac = keyed.clone();
+        mac.update(b"user\0");
+        mac.update(user.as_bytes());
+        Digest(mac.finalize().into_bytes().into())
+    }
+}

@@ -1,0 +1,118 @@
+//! Orders to an agent from where no orders may come: documents, tool results, tool descriptions.
+
+use super::Rule;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::injection(
+        "agent.addressed",
+        (400, 720),
+        "addresses the model from within data",
+        &[
+            "(attention|important|note|notice|message|instruction|instructions|reminder|todo|to do|urgent|hey|dear|hello|psst|memo|warning|p s|ps|task|tasks|request|directive|hint|fixme|signal|information) (message|note|notice|for|to|from|all|any|the|an|this|your|every|instructions|instruction|to be read by|only|urgent|important)* {model} (reading|processing|that|who|which|please|you|must|should|when|summarizing|summarising|agents|if|now|before|only|do|in|handling|reviewing|parsing|using|analysing|analyzing|evaluating|{act})",
+            "(attention|important|message|instruction|instructions|note|notice|todo|memo|directive|warning) (message|note|notice|for|to|all|any|the|an|this|every|urgent|important)* (ai|llm|llms|ai assistant|ai assistants|ai agent|ai agents|language model|language models|ai model|ai models|ais|chatbots|automated reviewers|ai systems|ai reviewers)",
+            "{model} (reading|processing|summarizing|summarising|reviewing|parsing|analysing|analyzing|handling|indexing|evaluating|viewing) ~1 (this|these|the following) ~5 (must|should|please|are|need|shall|will|instructed|required|authorized|permitted|ignore|now|have)",
+            "if you are (an|a|the)? (ai|llm|large language model|language model|ai assistant|ai agent|assistant|agent|bot|chatbot|automated|ai model|model) ~8 (must|please|should|ignore|include|{act})",
+            "as (an|the|a) {model} (you)? (must|should|need to|have to|are required to|are instructed to|will|shall|are authorized to|are authorised to|please) (now|also|first|immediately|always|not|please)* {act}",
+            "(ai|llm|llms|language model|ai assistant|ai assistants|assistant|ai agent|ai agents|chatbot) (must|shall|is required to|are required to|are instructed to|is permitted to|are permitted to) (now|also|first|immediately|always|silently|then|instead)* (send|forward|transfer|upload|delete|execute|call|disclose|reveal|append|ignore|disregard|treat|override|recommend|grant|include|email)",
+            "(any|every|all) (ai|llm|ai assistant|ai assistants|ai agent|ai agents|language model|language models|automated system|automated systems|automated reviewers) ~6 (must|should|shall|please|are instructed|is instructed|required)",
+            "(ai agents|ai agent|ai assistants|ai assistant|llm agents|dear ai|dear assistant|hey assistant|hey ai|attention llm|attention ai|attention assistant|assistants and agents) (please|you must|before you|now|do not|ignore|must|safety checks|as part of|the user has)",
+        ],
+    ),
+    Rule::injection(
+        "agent.secrecy",
+        (450, 720),
+        "asks to keep an action from the user",
+        &[
+            "(do not|don t|dont|never|must not|without) (ever|also|you)* (tell|telling|mention|mentioning|show|showing|inform|informing|notify|notifying|reveal|revealing|disclose|alert|alerting|display|report|explain|discuss|ask|asking|warn) (this|it|that|the|any|of|these|anything|about|action|actions|step|steps|instruction|instructions|note|tool|call|your|what|you|did|to)* (user|users|the user|the customer|the human|customer|human|owner|recipient|operator)",
+            "(do not|don t|dont|never|no need to|without) (ever|to)? (mention|mentioning|disclose|disclosing|reveal|acknowledge|refer to|show|announce|telling anyone|reporting|talk about) (that|this|it|these) ~1 (instruction|instructions|step|note|message|action|request|tag|prompt|rule|notice|block|was|you|in your|to)",
+            "without (mentioning|telling|informing|notifying|disclosing|reporting|saying|showing|asking|confirming) (it|this|that|anyone|so|them|confirmation|anything|for confirmation)",
+            "(silently|secretly|quietly|covertly|discreetly|stealthily) (also)? (send|forward|upload|copy|transfer|call|delete|add|include|append|execute|run|email|bcc|cc|post|change|record|share|read|store|exfiltrate)",
+            "(pretend|act as if|behave as if|continue as if|respond as if|proceed as if) (that)? (this|nothing|these|you) ~3 (never|happened|not|did|unusual|normal|existed|instruction|instructions|note)",
+            "(no|without any|without) (user)? (confirmation|approval) (is)? (needed|required|necessary) ~8 (send|transfer|delete|forward|upload|grant|execute|run|disable|call)",
+            "(keep|hide|conceal) (this|these|it) ~2 (from|hidden from|secret from) (the)? (user|users|customer|human|owner)",
+        ],
+    ),
+    Rule::injection(
+        "agent.before-anything",
+        (380, 700),
+        "puts a foreign action before or after the task",
+        &[
+            "before (doing|using|calling|you do|you use|you call|invoking|answering|replying|responding|you answer|you respond|you reply|continuing|proceeding|you continue|performing|executing|running|summarizing|summarising|you summarise|you summarize) (anything|any|this|the|to|with|another|all|other|else|tools|tool|user|request|question|it|that|here|summary|them|task)* (you must|first|always|must|please|call|read|send|upload|forward|execute|run|fetch|open|make sure to send|use the|transfer|delete|grant|disable|post|{secret})",
+            "(when|while|whenever|if|once|after) (you|asked to|asked|summarizing|summarising|the assistant|the ai|the agent|the model)* (summarise|summarize|summarising|summarizing|process|translate|read|answer|reply to|processing|translating|reading|reviewing|review|handle|analyse|analyze|finish|have finished|are done with) (this|the|these) ~3 (also|must|please also|always|first|include|append|transfer|send|forward|delete|upload|say|state|write|ignore|grant|call|add)",
+            "(to complete|in order to complete|to finish|to proceed|to continue|to process|to unlock|to verify) (this|the|your)? ~2 (task|request|step|process|verification|operation|summary|order|ticket) (you must|you need to|you have to|the assistant must|the agent must|first|please)? (first|also)? (send|forward|upload|transfer|call|execute|run|grant|delete|share|post|disable|read|fetch|email)",
+            "this (tool|function|step|page|document|file|endpoint|api|service) (requires|needs|expects|demands) (that)? (you|the assistant|the agent|the model|assistants) (to|must|first)? {act}",
+            "as (a)? part of (the|this|our|your) ~2 (procedure|process|protocol|verification|onboarding|compliance|audit|check|policy|workflow|migration|step) ~2 (you must)? {act} (every|all|the|a|any|this|your|our|it|~1 dollars|~1 eur)",
+            "(from now on|from this point|henceforth|going forward|for all future|in all future|for every future|in every future|to every future|remember this rule|remember permanently) ~4 (always|never|must|append|include|send|forward|recommend|respond with|every response|all responses|every reply|each reply|any request)",
+            "(always|must) (also|first|silently|automatically)? (send|forward|bcc|cc|copy|append|include) (a)? (copy|the full|the result|the results|the contents|the entire|the conversation|the user s|the system prompt|all|every|conversation) ~8 (to|in|with)",
+            "(pass|put|include|place|insert|provide|write|store|append) (the|its|their|all|this|your|any|a)? (result|results|contents|content|output|full conversation|conversation history|credentials|data|file|secrets|system prompt|api keys|chat history|copy) ~4 (in|into|as|inside|to) (the|a|an)? ~1 (argument|parameter|field|notes|sidenote|note|query string|payload|url|image|link|header|comment|context|metadata)",
+            "(standard|required|mandatory|routine|final|next|first|compliance|housekeeping|security|verification|onboarding) ~1 (step|procedure|task|action|check|requirement)? (now)? call (the)? ~1 (tool|function|send email|delete file|http post|http get|post|api|transfer|run command)",
+            "(before|after|instead of) (replying|responding|answering|that|this|the answer|the reply)? ~1 call ~3 with ~1 (url|path|recipient|to|the|input|body|parameters|arguments|argument)",
+            "execute the (embedded|following|hidden|above|enclosed|attached) (instructions|instruction|commands|command|directive|sql statement|payload) ~1 (immediately|now|without|and|first|on)",
+        ],
+    ),
+    Rule::injection(
+        "agent.authority",
+        (400, 680),
+        "claims that the user or an authority has agreed",
+        &[
+            "(the|this|our|your) (user|users|owner|customer|account holder|administrator|admin|operator|security team|it department|system administrator|developer|human|ceo|management) (has|have|had) (already|previously|explicitly|just|fully|also|now)* (approved|authorized|authorised|consented|agreed|confirmed|granted|permitted|pre approved|preapproved|given permission|given consent|asked you|requested that you|instructed you|asked the assistant|signed off) (to|this|that|for|the|all|it|on|you|any|step|and|permission|action|in)",
+            "(user|human|owner|admin|administrator) (confirmation|approval|consent|permission|authorization|authorisation) (is)? (not|no longer|already|has|was) (been)? (needed|required|necessary|given|granted|obtained|provided|been)",
+            "(safety|security|permission|authorization|compliance|identity) (checks|check|review|verification|approval) (were|was|have been|has been|are|is) (already)? (completed|passed|done|waived|skipped|performed|handled|confirmed|granted) ~2 (upstream|already|so|in advance|earlier|therefore|by|proceed|you may)",
+            "(you|the assistant|this assistant|the agent|the ai) (are|is|have been|has been) (hereby|now|fully|explicitly|already)? (authorized|authorised|permitted|allowed|cleared|instructed|granted permission|required) (by the user|by the admin|by the system|by management|by the owner)? to (send|forward|transfer|delete|execute|run|share|disclose|reveal|upload|grant|disable|bypass|ignore|access|override|export|release)",
+            "(treat|consider|regard|interpret) (this|the following|it|these|the above) ~2 as (a|an|the)? (system|developer|admin|user s|trusted|high priority|highest priority|privileged|authoritative|new system|official) (message|instruction|instructions|directive|prompt|command|request|directives|commands|override)",
+            "(new|updated|revised) (policy|directive|instructions|system policy|rule) (is)? (in effect|effective immediately|now in effect|in force|now active|now applies)",
+            "i am (the|your|a|an|one of your)? (lead|chief|senior|openai|original|system|ai|new)? (developer|developers|creator|administrator|admin|programmer|engineer|openai engineer|sysadmin|root user|superuser|ceo|system administrator|owner) ~4 (enter|enable|run|running|need you|grant|show|print|give|reveal|tell|override|ignore|debug|maintenance|disable|confirm|output|activate|unlock|authorize|must|bypass)",
+            "(this is|i am) (a|an)? (message from|directive from|instruction from|order from) (your|the|openai|anthropic)? (developer|developers|creator|creators|administrator|admin|openai|anthropic|system|system administrator|owner)",
+        ],
+    ),
+    Rule::injection(
+        "agent.exfiltrate",
+        (350, 650),
+        "asks to send secrets or private data somewhere",
+        &[
+            "{send} ~3 (the|all|every|any|your|its|their|user s|user|these|those|contents of|content of|our|my|a) ~3 {secret} ~6 (to|at|via|into) (the|this|an|a|following|address|email|my|our|external|server|endpoint|webhook|url|attacker)* (http%|attacker%|mailto)",
+            "(append|include|embed|attach|add|put|encode|insert) ~4 {secret} ~4 (as|in|to|into) (a|the|an|every|any|your)? ~1 (query string|query parameter|url|image link|image|link|markdown image|markdown link|query|request|header|parameter|the body)",
+            "(upload|send|exfiltrate|forward|email|share) ~4 (id rsa|ssh id rsa|etc passwd|env file|aws credentials|ssh config|mcp json|cursor mcp json)",
+            "(exfiltrate|steal|harvest|siphon|smuggle) (all|the|any|user|customer|their|this|your|these|every)* (data|credentials|secrets|passwords|tokens|keys|emails|documents|information|files|customer data|records)",
+            "(write|writes|share|shares|copy|send|post|read|upload|put) (the)? contents (of)? ~5 (into|to|with|and) (a|an|the)? ~3 (new file|share|send|http%|public|gist|pastebin|recipient|email|server)",
+        ],
+    ),
+    Rule::injection(
+        "agent.tool-abuse",
+        (300, 560),
+        "orders a harmful action of a tool",
+        &[
+            "(transfer|wire|send|pay|refund) (usd|eur|gbp)? (all|the)? ~2 (usd|eur|gbp|dollars|euros|bitcoin|btc|eth|funds|money) (from ~4)? to (the|account|iban|wallet|address|http%|acct%)* ~1 (without|immediately|now|right away|iban|wallet|acct%|before)",
+            "(delete|remove|wipe|erase|drop) (all|every|the)* ~2 (files|backups|records|tables|emails|messages|users|logs|data|databases|events|backup|history) (without|immediately|now|silently|and then tell|before)",
+            "(grant|give|assign) (full|admin|root|owner|administrator|sudo)* (access|rights|privileges|permissions|role) to ~2 (immediately|now|without|before|silently)",
+            "(use|abuse|call) (the|your|its)? (agent s|agent|assistant s|its|your)? ~2 (tool|tools|connector|integration|plugin) to ~9 (without|secretly|silently|delete|impersonate|exfiltrate|disable|bypass|secrets|credentials|attacker|my personal|private|hidden instructions|my account|i own|i control|open security|spoof%|forge|fake|malicious|backdoor|audit history|audit log|plaintext)",
+            "(run|execute|paste) (the command|this command|the following command|the following)? ~3 (curl|wget|bash|sh|powershell|rm rf|nc) ~8 (in the terminal|in a terminal|in your terminal|in your shell|immediately|now|before)",
+            "(disable|turn off|deactivate|switch off) (the|all|any)* (security alerts|audit logging|audit logs|logging|two factor authentication|mfa|antivirus|monitoring|security alert|alerts) (for|on|in|without|immediately|before|and then)",
+        ],
+    ),
+    Rule::injection(
+        "agent.verdict",
+        (350, 620),
+        "tells a reviewing model what its verdict must be",
+        &[
+            "(recommend an immediate offer|recommend immediate hire|hire this candidate immediately|must hire this candidate|is uniquely qualified|recommend hiring)",
+            "if (questioned|asked|challenged|queried) ~3 (report|say|state|respond|reply|answer|claim|tell|deny) (that|with|by)",
+            "(rate|rank|score|classify|grade|mark|evaluate|label|report) (this|the|it|my|him|her) ~3 as (the)? (best|top|highest|excellent|safe|benign|clean|10|perfect|first|most|approved|passed|compliant|not malicious) ~3 (regardless|no matter|always|candidate|and do not|without|only|score)",
+            "(give|assign|award) (this|the|it|me|my)? ~2 (a)? (positive|perfect|maximum|highest|top|full|excellent) (review|score|rating|marks|grade|mark) (only|regardless|and do not|no matter|immediately|do not|without)",
+            "(give|write) (a)? positive review only",
+            "(do not|don t) highlight any negatives",
+            "disregarding this guideline will have a negative",
+        ],
+    ),
+    Rule::injection(
+        "agent.decode",
+        (560, 700),
+        "asks to decode something and follow it",
+        &[
+            "(decode|decrypt|unscramble|deobfuscate|decipher|base64 decode|rot13 decode|translate) (this|the|following|it|below|and|string|text|message|payload|base64|hex|rot13|instructions|instruction|encoded|content|code|from|data|above|a|these|then|with|using)* (and|then) (then)? (follow|execute|obey|run|do|act on|carry out|comply|perform|respond to|answer|follow the|do what|do exactly)",
+            "(follow|execute|obey|run|perform|carry out|respond to|answer) ~3 (decoded|decrypted|deciphered|base64|base64 encoded|hex encoded|encoded|rot13|reversed) ~1 (instruction|instructions|message|command|commands|text|prompt|string|payload|content|question)",
+            "(encode|write|answer|respond|reply|give|return|put) ~3 (in|as|using|with|to) (base64|rot13|hex|hexadecimal|morse code|leetspeak|pig latin|binary|caesar cipher) ~4 (filter|detect|detected|see it|moderation|censor|notice|censorship|avoid|bypass)",
+            "(answer|concatenate|combine|join|evaluate|respond to) ~4 (a b|x y z|a b c|parts|part 1|part 1 and part 2|the parts|the strings|variables|both parts|the following parts|the question using) ~6 (password|secret|answer|prompt|code|instructions|follow|execute|key)",
+        ],
+    ),
+];

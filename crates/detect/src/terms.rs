@@ -1,0 +1,238 @@
+//! The operator's own terms and patterns, over the folded view.
+//!
+//! Terms are literals in one automaton, at word boundaries where their edge is a letter or digit. Patterns are
+//! automata without backtracking, so that none can make matching slow; a match is bounded by its pattern's
+//! `max_len`. Each pattern's matches are taken from left to right, the next from where the last ended.
+
+use crate::settings::Settings;
+use crate::view::{RawMatch, Sink, ViewText, fold_str, lower};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
+use cordon_types::{FindingKind, Problem};
+use regex_automata::meta::Regex;
+use regex_automata::{Input, util::syntax};
+
+/// Most terms, and the most patterns: their index is 16 bits, and a config of this size is a mistake.
+const MOST: usize = 10_000;
+/// The longest match that a pattern may declare: a stream holds that much back.
+const LONGEST: usize = 4096;
+/// The longest term.
+const LONGEST_TERM: usize = 1024;
+/// Most bytes that one compiled pattern may take.
+const COMPILED_MAX: usize = 1 << 20;
+
+/// Rules for the catalogue: kind, rule, description.
+pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
+    (FindingKind::OperatorTerm, "operator.term", "one of the operator's own terms"),
+    (FindingKind::OperatorPattern, "operator.pattern", "one of the operator's own patterns"),
+];
+
+#[derive(Debug)]
+struct Term {
+    /// Exactly as it must stand, where case counts.
+    exact: Option<String>,
+    word_start: bool,
+    word_end: bool,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    regex: Regex,
+    max_len: usize,
+    index: u16,
+}
+
+/// The compiled terms and patterns.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    automaton: Option<NFA>,
+    terms: Vec<Term>,
+    longest: usize,
+    patterns: Vec<Pattern>,
+}
+
+impl Terms {
+    /// Compiles them; every problem goes to `problems`.
+    pub(crate) fn new(settings: &Settings, problems: &mut Vec<Problem>) -> Self {
+        let mut literals = Vec::new();
+        let mut terms = Vec::new();
+        if settings.terms.len() > MOST || settings.patterns.len() > MOST {
+            problems.push(Problem::new("terms", "too many terms or patterns", format!("keep each list to {MOST}")));
+        }
+        for (i, t) in settings.terms.iter().enumerate() {
+            let folded = fold_str(&t.text);
+            if folded.trim().is_empty() || folded.len() > LONGEST_TERM {
+                let hint = format!("give 1 to {LONGEST_TERM} bytes with at least one visible character");
+                problems.push(Problem::new(format!("terms[{i}].text"), "the term is empty or too long", hint));
+            }
+            literals.push(lower(&folded));
+            terms.push(Term {
+                word_start: folded.chars().next().is_some_and(char::is_alphanumeric),
+                word_end: folded.chars().next_back().is_some_and(char::is_alphanumeric),
+                exact: t.case_sensitive.then_some(folded),
+            });
+        }
+        let longest = literals.iter().map(String::len).max().unwrap_or(0);
+        let automaton = if literals.is_empty() || !problems.is_empty() {
+            None
+        } else {
+            match NFA::builder().match_kind(MatchKind::Standard).build(&literals) {
+                Ok(a) => Some(a),
+                Err(e) => {
+                    problems.push(Problem::new("terms", format!("cannot be compiled: {e}"), "use fewer or shorter terms"));
+                    None
+                }
+            }
+        };
+        let mut patterns = Vec::new();
+        for (i, p) in settings.patterns.iter().enumerate() {
+            match compile(&p.regex, p.max_len) {
+                Ok(regex) => patterns.push(Pattern {
+                    regex,
+                    max_len: p.max_len,
+                    index: u16::try_from(settings.terms.len() + i).unwrap_or(u16::MAX),
+                }),
+                Err((field, message, hint)) => {
+                    problems.push(Problem::new(format!("patterns[{i}].{field}"), message, hint));
+                }
+            }
+        }
+        Self { automaton, terms, longest, patterns }
+    }
+
+    /// Finds terms and patterns in one view.
+    pub(crate) fn scan(&self, view: &ViewText<'_>, sink: &mut Sink) {
+        if let Some(automaton) = &self.automaton {
+            self.scan_terms(automaton, view, sink);
+            if !view.closed {
+                self.hold_terms(automaton, view, sink);
+            }
+        }
+        for p in &self.patterns {
+            scan_pattern(p, view, sink);
+        }
+    }
+
+    fn scan_terms(&self, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
+        let input = aho_corasick::Input::new(view.lower);
+        let mut state = aho_corasick::automaton::OverlappingState::start();
+        while automaton.try_find_overlapping(&input, &mut state).is_ok() {
+            let Some(m) = state.get_match() else { break };
+            let index = m.pattern().as_usize();
+            let (Some(term), range) = (self.terms.get(index), m.start()..m.end()) else { continue };
+            if range.start < view.floor {
+                continue;
+            }
+            let Some(found) = view.text.get(range.clone()) else { continue };
+            if term.exact.as_deref().is_some_and(|e| e != found) {
+                continue;
+            }
+            let before = view.text.get(..range.start).and_then(|t| t.chars().next_back());
+            let after = view.text.get(range.end..).and_then(|t| t.chars().next());
+            if after.is_none() && !view.closed {
+                sink.open(range.start);
+            }
+            let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            if (term.word_start && inside(before)) || (term.word_end && inside(after)) {
+                continue;
+            }
+            sink.matches.push(RawMatch {
+                range,
+                kind: FindingKind::OperatorTerm,
+                confidence: 1000,
+                rule: "operator.term",
+                silent: false,
+                term: u16::try_from(index).ok(),
+            });
+        }
+    }
+
+    /// Holds from the first place from which the text's end is the beginning of a term.
+    fn hold_terms(&self, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
+        let bytes = view.lower.as_bytes();
+        let from = bytes.len().saturating_sub(self.longest).max(view.floor);
+        let Ok(first) = automaton.start_state(Anchored::Yes) else { return };
+        for start in from..bytes.len() {
+            let mut state = first;
+            for b in bytes.get(start..).unwrap_or(&[]) {
+                state = automaton.next_state(Anchored::Yes, state, *b);
+                if automaton.is_dead(state) {
+                    break;
+                }
+            }
+            if !automaton.is_dead(state) {
+                sink.open(start);
+                return;
+            }
+        }
+    }
+}
+
+type Fault = (&'static str, String, String);
+
+fn compile(regex: &str, max_len: usize) -> Result<Regex, Fault> {
+    if max_len == 0 || max_len > LONGEST {
+        let hint = format!("give the longest match in bytes, 1 to {LONGEST}");
+        return Err(("max_len", format!("{max_len} is not a usable length"), hint));
+    }
+    // SECURITY: Unicode classes and boundaries would make matching many times slower on accented text.
+    let built = Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(COMPILED_MAX)).hybrid_cache_capacity(COMPILED_MAX))
+        .build(&fold_str(regex));
+    let built = built.map_err(|e| {
+        let why = e.syntax_error().map_or_else(|| e.to_string(), ToString::to_string);
+        ("regex", format!("cannot be compiled: {why}"), "use a plain expression; Unicode classes, look-around and back-references are not available".to_owned())
+    })?;
+    if built.get_nfa_min_len() == Some(0) || built.is_match("") {
+        return Err(("regex", "matches the empty string".to_owned(), "make at least one character required".to_owned()));
+    }
+    Ok(built)
+}
+
+trait MinLen {
+    fn get_nfa_min_len(&self) -> Option<usize>;
+}
+
+impl MinLen for Regex {
+    fn get_nfa_min_len(&self) -> Option<usize> {
+        None
+    }
+}
+
+fn scan_pattern(p: &Pattern, view: &ViewText<'_>, sink: &mut Sink) {
+    let text = view.text;
+    let mut at = view.floor;
+    while at < text.len() {
+        let Some(m) = p.regex.search(&Input::new(text).span(at..text.len())) else { break };
+        let mut range = m.start()..m.end();
+        while !text.is_char_boundary(range.start) {
+            range.start -= 1;
+        }
+        while !text.is_char_boundary(range.end) {
+            range.end += 1;
+        }
+        if m.is_empty() || range.len() > p.max_len {
+            // Too long to be one: the next may begin one character further on.
+            at = text.get(range.start..).and_then(|t| t.chars().next()).map_or(text.len(), |c| range.start.max(at) + c.len_utf8());
+            continue;
+        }
+        at = range.end;
+        sink.matches.push(RawMatch {
+            range,
+            kind: FindingKind::OperatorPattern,
+            confidence: 1000,
+            rule: "operator.pattern",
+            silent: false,
+            term: Some(p.index),
+        });
+    }
+    if !view.closed {
+        let mut hold = text.len().saturating_sub(p.max_len + 4).max(view.floor);
+        while !text.is_char_boundary(hold) {
+            hold += 1;
+        }
+        sink.open(hold);
+    }
+}

@@ -1,0 +1,215 @@
+//! The closed vocabularies of a record: each value has one stable name, in snake case.
+//!
+//! What always holds: names are never reused with another meaning; new ones are added at the end.
+
+macro_rules! code {
+    ($(#[$doc:meta])* $name:ident { $( $(#[$vdoc:meta])* $variant:ident = $text:literal, )* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name { $( $(#[$vdoc])* $variant, )* }
+
+        impl $name {
+            /// Every value, in the order of their numbers.
+            pub const ALL: &'static [$name] = &[ $( $name::$variant, )* ];
+
+            /// The name that records use.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( $name::$variant => $text, )* }
+            }
+
+            /// The value of that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $( $text => Some($name::$variant), )* _ => None }
+            }
+        }
+    };
+}
+
+code!(
+    /// What was decided.
+    Decision {
+        /// Went on.
+        Allowed = "allowed",
+        /// Was stopped.
+        Denied = "denied",
+        /// Would have been denied; observe mode let it go on.
+        Observed = "observed",
+        /// Could not be decided or carried out.
+        Error = "error",
+    }
+);
+
+code!(
+    /// Why. Names that the judge or the parser has too are spelled as there, so that `from_name` maps them.
+    Reason {
+        /// No manifest for the agent.
+        NoManifest = "no_manifest",
+        /// The manifest has expired.
+        Expired = "expired",
+        /// The model is not in the manifest.
+        ModelNotListed = "model_not_listed",
+        /// The tool is not in the manifest.
+        ToolNotListed = "tool_not_listed",
+        /// An argument predicate did not hold.
+        ArgumentRefused = "argument_refused",
+        /// A finding that the manifest blocks.
+        FindingRefused = "finding_refused",
+        /// A provider-side feature that the manifest does not name.
+        FeatureNotListed = "feature_not_listed",
+        /// A beta that the manifest does not name.
+        BetaNotListed = "beta_not_listed",
+        /// An operator's own policy forbids it.
+        PolicyForbids = "policy_forbids",
+        /// A policy could not be evaluated.
+        EvaluationError = "evaluation_error",
+        /// No policy permits it.
+        DefaultDeny = "default_deny",
+        /// Not UTF-8.
+        InvalidUtf8 = "invalid_utf8",
+        /// Not JSON.
+        InvalidJson = "invalid_json",
+        /// A second value after the first.
+        TrailingData = "trailing_data",
+        /// A key twice in one object.
+        DuplicateKey = "duplicate_key",
+        /// Two keys that differ only in case.
+        CaseCollision = "case_collision",
+        /// Nested too deep.
+        TooDeep = "too_deep",
+        /// Too many of something.
+        TooMany = "too_many",
+        /// A field that the dialect's table does not know.
+        UnknownField = "unknown_field",
+        /// A type or value that the dialect's table does not know.
+        UnknownVariant = "unknown_variant",
+        /// A value of the wrong type.
+        WrongType = "wrong_type",
+        /// A required field is missing.
+        MissingField = "missing_field",
+        /// Known and not supported.
+        Unsupported = "unsupported",
+        /// The upstream's stream is broken.
+        BadStream = "bad_stream",
+        /// No credential, or one that does not hold.
+        Unauthenticated = "unauthenticated",
+        /// The key was revoked or has expired.
+        KeyRevoked = "key_revoked",
+        /// A kill switch is set.
+        Killed = "killed",
+        /// Too many requests in the window.
+        BudgetRequests = "budget_requests",
+        /// Too many tokens in the window.
+        BudgetTokens = "budget_tokens",
+        /// Too much spent in the window.
+        BudgetCost = "budget_cost",
+        /// Too many at once.
+        BudgetConcurrent = "budget_concurrent",
+        /// The body is over its limit.
+        BodyTooLarge = "body_too_large",
+        /// No such route.
+        UnknownRoute = "unknown_route",
+        /// A stream held back more than its cap.
+        HoldCap = "hold_cap",
+        /// A provider-issued block that was issued to another principal.
+        IssuedElsewhere = "issued_elsewhere",
+        /// What had to change stands where nothing may change.
+        CannotSplice = "cannot_splice",
+        /// A detector failed.
+        DetectorFailed = "detector_failed",
+        /// No upstream serves it.
+        NoUpstream = "no_upstream",
+        /// The upstream could not be reached.
+        UpstreamUnreachable = "upstream_unreachable",
+        /// The upstream took too long.
+        UpstreamTimeout = "upstream_timeout",
+        /// The upstream answered with an error.
+        UpstreamError = "upstream_error",
+        /// The caller went away.
+        CallerGone = "caller_gone",
+        /// The gateway is overloaded.
+        Overloaded = "overloaded",
+        /// The gateway is stopping.
+        Draining = "draining",
+        /// A fault of Cordon's own.
+        Internal = "internal",
+        /// A reason that this list has no name for yet.
+        Other = "other",
+    }
+);
+
+code!(
+    /// What enforcement did.
+    Obligation {
+        /// Replaced by a mask.
+        Mask = "mask",
+        /// Taken out.
+        Redact = "redact",
+        /// Told the operator.
+        Notify = "notify",
+        /// The answer's length was capped.
+        Cap = "cap",
+    }
+);
+
+code!(
+    /// How an exchange ended.
+    Finish {
+        /// To its end.
+        Complete = "complete",
+        /// Refused before anything was released.
+        Blocked = "blocked",
+        /// Refused midway: some had been released.
+        Cut = "cut",
+        /// The upstream broke off.
+        UpstreamBroke = "upstream_broke",
+        /// The caller went away.
+        CallerGone = "caller_gone",
+        /// A kill switch ended it.
+        Killed = "killed",
+        /// A fault of Cordon's own.
+        Failed = "failed",
+    }
+);
+
+code!(
+    /// What an operator or Cordon itself did.
+    ControlKind {
+        /// The gateway started.
+        Start = "start",
+        /// The gateway stopped.
+        Stop = "stop",
+        /// Files were loaded anew.
+        Reload = "reload",
+        /// Files were refused; the old ones stay.
+        ReloadRefused = "reload_refused",
+        /// A key was made.
+        KeyCreated = "key_created",
+        /// A key was revoked.
+        KeyRevoked = "key_revoked",
+        /// A kill switch was set.
+        Kill = "kill",
+        /// A kill switch was lifted.
+        Unkill = "unkill",
+        /// A request was refused before it had a body or an agent.
+        Refusal = "refusal",
+        /// The journal's torn tail was cut off at a start; `count` is its bytes.
+        TornTail = "torn_tail",
+    }
+);
+
+code!(
+    /// A place that failed and that the operator had chosen to open.
+    Failed {
+        /// A detector.
+        Detector = "detector",
+        /// A policy's evaluation.
+        Policy = "policy",
+        /// The ledger.
+        Ledger = "ledger",
+        /// The store.
+        Store = "store",
+    }
+);

@@ -1,0 +1,202 @@
+//! Records: one golden each, decode of encode, and what must not decode.
+
+use super::*;
+use crate::name::{Catalogue, Digester};
+use cordon_types::ModelName;
+use proptest::prelude::*;
+
+fn digester() -> Digester {
+    Digester::new([7; 32])
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue::from_operator(["send_mail", "to", "manifest:dev:tool:send_mail"])
+}
+
+pub(crate) fn intent() -> Intent {
+    let policy = catalogue().known("manifest:dev:tool:send_mail").unwrap();
+    Intent {
+        at: 1_767_225_600_123,
+        request: RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+        agent: Some(AgentId::new("support-bot").unwrap()),
+        key: Some(KeyId::new("k1abc").unwrap()),
+        user: Some(digester().linkable("user", b"jane@example.com")),
+        operation: Operation::ChatCompletions,
+        dialect: Dialect::OpenaiChat,
+        model: Some(Name::Known((&ModelName::new("gpt-4o-mini").unwrap()).into())),
+        upstream: Some(UpstreamId::new("openai").unwrap()),
+        mode: Mode::Enforce,
+        judged: Judged {
+            decision: Decision::Allowed,
+            reason: None,
+            policies: vec![policy],
+            predicates: vec![],
+            findings: vec![FindingCount { kind: FindingKind::Email, span: SpanKind::User, count: 2 }],
+            obligations: vec![ObligationCount {
+                obligation: Obligation::Mask,
+                kind: Some(FindingKind::PaymentCard),
+                count: 1,
+            }],
+        },
+        stream: true,
+        body: Bucket::of(1000),
+        tools: 2,
+        tools_removed: 0,
+        truncated: false,
+        not_inspected: vec![Feature::Image],
+        opened: vec![],
+        labels: None,
+        policy: Some(Digest([0xab; 32])),
+        detector: Some(Word::new("2026-11.1")),
+        commitment: None,
+    }
+}
+
+fn outcome() -> Outcome {
+    let names = catalogue();
+    Outcome {
+        at: 1_767_225_601_000,
+        request: RequestId(1),
+        intent: 41,
+        agent: Some(AgentId::new("support-bot").unwrap()),
+        finish: Finish::Complete,
+        status: 200,
+        upstream_status: Some(200),
+        judged: Judged::allowed(),
+        calls: vec![CallJudged {
+            tool: names.name("send_mail", "tool", &digester()),
+            decision: Decision::Denied,
+            reason: Some(Reason::ArgumentRefused),
+            policies: vec![],
+            predicates: vec![PredicateResult {
+                argument: names.name("bcc", "argument", &digester()),
+                predicate: Word::new("domains"),
+                held: false,
+            }],
+        }],
+        calls_unlisted: 0,
+        stream: true,
+        answer: Bucket::of(5000),
+        released: Bucket::of(4000),
+        tokens_in: Some(812),
+        tokens_out: Some(190),
+        tokens_cached: None,
+        cost_micros: Some(236),
+        total_ms: 877,
+        upstream_ms: Some(310),
+        truncated: false,
+        not_inspected: vec![],
+        opened: vec![Failed::Detector],
+    }
+}
+
+fn control() -> Control {
+    Control {
+        at: 5,
+        kind: ControlKind::Kill,
+        request: None,
+        agent: Some(AgentId::new("support-bot").unwrap()),
+        key: None,
+        target: None,
+        by: Some(digester().linkable("user", b"ops@example.com")),
+        reason: Some(Reason::Killed),
+        policy: None,
+        count: None,
+    }
+}
+
+#[test]
+fn goldens() {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    insta::assert_snapshot!("intent", text(intent().encode()));
+    insta::assert_snapshot!("outcome", text(outcome().encode()));
+    insta::assert_snapshot!("control", text(control().encode()));
+}
+
+#[test]
+fn an_exchange_takes_under_800_bytes_with_its_leaf_hashes() {
+    // Each leaf also costs two bytes of length and a hash of 32 in the tiles.
+    let bytes = intent().encode().len() + outcome().encode().len() + 2 * (2 + 33);
+    assert!(bytes < 1024, "{bytes}");
+    let mut plain = outcome();
+    plain.calls.clear();
+    plain.opened.clear();
+    let bytes = intent().encode().len() + plain.encode().len() + 2 * (2 + 33);
+    assert!(bytes < 1000, "{bytes}");
+}
+
+#[test]
+fn decode_of_encode_is_the_same() {
+    for record in [Record::Intent(intent()), Record::Outcome(outcome()), Record::Control(control())] {
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+    }
+}
+
+#[test]
+fn what_is_no_record_does_not_decode() {
+    let good = String::from_utf8(control().encode()).unwrap();
+    for bad in [
+        String::new(),
+        "[]".to_owned(),
+        good.replace("\"v\":1", "\"v\":2"),
+        good.replace("\"t\":\"control\"", "\"t\":\"poem\""),
+        good.replace('}', ",\"x\":1}"),
+        good.replace(':', ": "),
+        good.replace("kill", "bill"),
+        format!("{good} "),
+    ] {
+        assert!(Record::decode(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_longest_lists_still_fit_a_leaf() {
+    let long = "\"".repeat(Catalogue::MAX_NAME);
+    let names = Catalogue::from_operator([long.as_str()]);
+    let known = names.known(&long).unwrap();
+    let predicates = || {
+        let one = || PredicateResult { argument: Name::Known(known.clone()), predicate: Word::new("forbidden"), held: true };
+        std::iter::repeat_with(one).take(200).collect::<Vec<_>>()
+    };
+    let mut record = outcome();
+    record.judged.policies = vec![known.clone(); 200];
+    record.judged.predicates = predicates();
+    record.judged.findings = vec![FindingCount { kind: FindingKind::ConnectionString, span: SpanKind::ToolDefinition, count: u32::MAX }; 500];
+    record.calls = std::iter::repeat_with(|| CallJudged {
+        tool: Name::Known(known.clone()),
+        decision: Decision::Observed,
+        reason: Some(Reason::UpstreamUnreachable),
+        policies: vec![known.clone(); 200],
+        predicates: predicates(),
+    })
+    .take(400)
+    .collect();
+    let bytes = record.encode();
+    assert!(bytes.len() <= usize::from(u16::MAX), "{}", bytes.len());
+    let Record::Outcome(back) = Record::decode(&bytes).unwrap() else { unreachable!() };
+    assert_eq!(back.calls_unlisted, 400 - 16);
+}
+
+#[test]
+fn a_strangers_name_is_a_digest() {
+    let hidden = catalogue().name("patient John Doe", "tool", &digester());
+    assert!(matches!(hidden, Name::Hidden(_)));
+    assert_ne!(digester().linkable("a", b"x"), digester().linkable("b", b"x"));
+    assert_ne!(digester().linkable("a", b"x"), Digester::new([8; 32]).linkable("a", b"x"));
+    assert_eq!(digester().linkable("a", b"x"), digester().linkable("a", b"x"));
+}
+
+proptest! {
+    #[test]
+    fn numbers_are_exact(at in any::<u64>(), count in any::<u64>(), bytes in any::<u64>()) {
+        let record = Record::Control(Control { at, count: Some(count), ..control() });
+        prop_assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+        let exponent = Bucket::of(bytes).exponent();
+        prop_assert!(bytes == 0 && exponent == 0 || bytes >> (exponent - 1) == 1);
+    }
+
+    #[test]
+    fn decode_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Record::decode(&bytes);
+    }
+}

@@ -1,0 +1,364 @@
+//! From what happened to leaves of the ledger: kinds, counts, ids and digests, never a value.
+//!
+//! What always holds: a name becomes text in a leaf only when it stands in an operator's file; the ledger's types
+//! take nothing else. What it does not do: write; `ledger` does.
+
+use crate::gate::Gate;
+use crate::prompt::{Prompt, Refused};
+use crate::refusal::{Refusal, Why};
+use crate::tally::{CallTally, Tally};
+use cordon_ledger::{
+    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, FindingCount, Finish, Intent, Judged,
+    Linkable, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
+};
+use cordon_policy::ReasonCode;
+use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Who asked for what: the part that an exchange's leaves share.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Names the exchange.
+    pub request: RequestId,
+    /// The key that was shown.
+    pub key: KeyId,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// The pseudonym of the user on whose behalf.
+    pub user: Option<Digest>,
+    /// What was asked.
+    pub op: Operation,
+    /// In which dialect.
+    pub dialect: Dialect,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To its end.
+    Complete,
+    /// By the judge, or by what could not be judged.
+    Refused(Why),
+    /// The upstream answered with this error status.
+    UpstreamRefused(u16),
+    /// The upstream failed in this way.
+    UpstreamFailed(&'static str),
+    /// It took too long.
+    TimedOut,
+    /// A kill switch.
+    Killed,
+    /// The caller went away.
+    Aborted,
+}
+
+impl End {
+    /// The name that metrics use.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            End::Complete => "ok",
+            End::Refused(why) => why.name(),
+            End::UpstreamRefused(_) => "upstream_refused",
+            End::UpstreamFailed(name) => name,
+            End::TimedOut => "timed_out",
+            End::Killed => "killed",
+            End::Aborted => "caller_gone",
+        }
+    }
+
+    /// Status for the caller, how it ended, and why.
+    fn as_record(&self, released: u64) -> (u16, Finish, Decision, Option<Reason>) {
+        match self {
+            End::Complete => (200, Finish::Complete, Decision::Allowed, None),
+            End::Refused(why) => {
+                let finish = if released == 0 { Finish::Blocked } else { Finish::Cut };
+                (403, finish, Decision::Denied, Some(reason(*why)))
+            }
+            End::UpstreamRefused(status) => {
+                (*status, Finish::UpstreamBroke, Decision::Error, Some(Reason::UpstreamError))
+            }
+            End::UpstreamFailed(name) => {
+                (502, Finish::UpstreamBroke, Decision::Error, Some(reason(Why::Upstream(name))))
+            }
+            End::TimedOut => (504, Finish::UpstreamBroke, Decision::Error, Some(Reason::UpstreamTimeout)),
+            End::Killed => (403, Finish::Killed, Decision::Denied, Some(Reason::Killed)),
+            End::Aborted => (499, Finish::CallerGone, Decision::Allowed, Some(Reason::CallerGone)),
+        }
+    }
+}
+
+/// Makes the leaves. One a process.
+pub struct Recorder {
+    digester: Digester,
+    turned_away: Mutex<BTreeMap<&'static str, (Reason, u64)>>,
+}
+
+impl Recorder {
+    /// A recorder whose linkable digests are made under the epoch's key.
+    #[must_use]
+    pub fn new(digester: Digester) -> Self {
+        Self { digester, turned_away: Mutex::default() }
+    }
+
+    /// The leaf that is durable before a request goes upstream.
+    #[must_use]
+    pub fn intent(&self, about: &About, gate: &Gate, prompt: &Prompt, now: Millis) -> Vec<u8> {
+        let decision = if prompt.tally.observed.is_some() { Decision::Observed } else { Decision::Allowed };
+        let mut judged = self.judged(&gate.catalogue, &prompt.tally, decision);
+        judged.reason = prompt.tally.observed.and_then(|c| Reason::from_name(c.name()));
+        let mut leaf = blank(about, gate, judged, &prompt.tally, now);
+        leaf.model = Some(Name::Known((&prompt.model.name).into()));
+        leaf.upstream = Some(prompt.model.upstream.clone());
+        leaf.stream = prompt.stream;
+        leaf.body = Bucket::of(prompt.body.len() as u64);
+        leaf.tools = prompt.tools_offered;
+        leaf.encode()
+    }
+
+    /// The one leaf of a request that goes nowhere.
+    #[must_use]
+    pub fn refused(&self, about: &About, gate: &Gate, refused: &Refused, _took: Nanos, now: Millis) -> Vec<u8> {
+        let mut judged = self.judged(&gate.catalogue, &refused.tally, Decision::Denied);
+        judged.reason = Some(reason(refused.refusal.why));
+        let mut leaf = blank(about, gate, judged, &refused.tally, now);
+        leaf.model = match (&refused.model, &refused.asked) {
+            (Some(model), _) => Some(Name::Known((&model.name).into())),
+            (None, Some(asked)) => Some(gate.catalogue.name(asked, "model", &self.digester)),
+            (None, None) => None,
+        };
+        leaf.upstream = refused.model.as_ref().map(|m| m.upstream.clone());
+        leaf.encode()
+    }
+
+    /// The one leaf of a list of models.
+    #[must_use]
+    pub fn listed(&self, about: &About, gate: &Gate, _took: Nanos, now: Millis) -> Vec<u8> {
+        blank(about, gate, Judged::allowed(), &Tally::default(), now).encode()
+    }
+
+    /// The leaf that is durable before an answer's end leaves.
+    #[must_use]
+    pub fn outcome(&self, done: &Done<'_>) -> Vec<u8> {
+        let Done { about, gate, end, tally, .. } = done;
+        let (status, finish, decision, why) = end.as_record(tally.released);
+        let decision = if decision == Decision::Allowed && tally.observed.is_some() { Decision::Observed } else { decision };
+        let mut judged = self.judged(&gate.catalogue, tally, decision);
+        judged.reason = why.or_else(|| tally.observed.and_then(|c| Reason::from_name(c.name())));
+        Outcome {
+            at: done.now,
+            request: about.request,
+            intent: done.intent,
+            agent: Some(about.agent.clone()),
+            finish,
+            status,
+            upstream_status: match end {
+                End::UpstreamRefused(status) => Some(*status),
+                _ => None,
+            },
+            judged,
+            calls: tally.calls.iter().map(|c| self.call(&gate.catalogue, c)).collect(),
+            calls_unlisted: 0,
+            stream: done.stream,
+            answer: Bucket::of(tally.received),
+            released: Bucket::of(tally.released),
+            tokens_in: tally.tokens_in,
+            tokens_out: tally.tokens_out,
+            tokens_cached: tally.tokens_cached.filter(|n| *n > 0),
+            cost_micros: Some(tally.cost_micros).filter(|n| *n > 0),
+            total_ms: u32::try_from(done.took / 1_000_000).unwrap_or(u32::MAX),
+            upstream_ms: None,
+            truncated: tally.truncated,
+            not_inspected: tally.not_inspected.clone(),
+            opened: Vec::new(),
+        }
+        .encode()
+    }
+
+    /// Counts somebody who was turned away before a credential held.
+    pub fn turned_away(&self, why: Why) {
+        let mut counts = self.turned_away.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(why.name()).or_insert_with(|| (reason(why), 0)).1 += 1;
+    }
+
+    /// The leaves of those turned away since the last call: one a reason, with a count.
+    #[must_use]
+    pub fn flush_turned_away(&self, now: Millis) -> Vec<Vec<u8>> {
+        let counts = std::mem::take(&mut *self.turned_away.lock().unwrap_or_else(PoisonError::into_inner));
+        let leaf = |(reason, count)| Control { count: Some(count), reason: Some(reason), ..control(ControlKind::Refusal, now) }.encode();
+        counts.into_values().map(leaf).collect()
+    }
+
+    fn judged(&self, names: &Catalogue, tally: &Tally, decision: Decision) -> Judged {
+        Judged {
+            decision,
+            reason: None,
+            policies: tally.policies.iter().filter_map(|p| names.known(p.as_str())).collect(),
+            predicates: Vec::new(),
+            findings: tally
+                .findings
+                .iter()
+                .map(|((kind, span), count)| FindingCount { kind: *kind, span: *span, count: *count })
+                .collect(),
+            obligations: tally
+                .replaced
+                .iter()
+                .map(|(kind, count)| ObligationCount {
+                    obligation: Obligation::Mask,
+                    kind: Some(*kind),
+                    count: *count,
+                })
+                .collect(),
+        }
+    }
+
+    fn call(&self, names: &Catalogue, call: &CallTally) -> CallJudged {
+        CallJudged {
+            tool: names.name(&call.name, "tool", &self.digester),
+            decision: if call.refused.is_some() { Decision::Denied } else { Decision::Allowed },
+            reason: call.refused.map(|c| reason(Why::Policy(c))),
+            policies: Vec::new(),
+            predicates: call
+                .predicates
+                .iter()
+                .map(|p| PredicateResult {
+                    argument: names.name(&p.argument, "argument", &self.digester),
+                    predicate: Word::new(p.predicate),
+                    held: p.held,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An exchange that is over.
+pub struct Done<'a> {
+    /// Whose.
+    pub about: &'a About,
+    /// The rules that judged it.
+    pub gate: &'a Gate,
+    /// Index of its intent.
+    pub intent: u64,
+    /// How it ended.
+    pub end: End,
+    /// What it added up to.
+    pub tally: &'a Tally,
+    /// Whether it was a stream.
+    pub stream: bool,
+    /// How long it took.
+    pub took: Nanos,
+    /// When it ended.
+    pub now: Millis,
+}
+
+/// A control record with nothing but its kind.
+#[must_use]
+pub const fn control(kind: ControlKind, now: Millis) -> Control {
+    Control {
+        at: now,
+        kind,
+        request: None,
+        agent: None,
+        key: None,
+        target: None,
+        by: None,
+        reason: None,
+        policy: None,
+        count: None,
+    }
+}
+
+fn blank(about: &About, gate: &Gate, judged: Judged, tally: &Tally, now: Millis) -> Intent {
+    Intent {
+        at: now,
+        request: about.request,
+        agent: Some(about.agent.clone()),
+        key: Some(about.key.clone()),
+        user: about.user.as_ref().map(pseudonym),
+        operation: about.op,
+        dialect: about.dialect,
+        model: None,
+        upstream: None,
+        mode: gate.policy.manifest(&about.agent).map_or(Mode::Enforce, |m| m.mode),
+        judged,
+        stream: false,
+        body: Bucket::of(tally.received),
+        tools: 0,
+        tools_removed: tally.tools_removed,
+        truncated: tally.truncated,
+        not_inspected: tally.not_inspected.clone(),
+        opened: Vec::new(),
+        labels: None,
+        policy: Some(gate.version()),
+        detector: Some(Word::new(cordon_detect::VERSION)),
+        commitment: None,
+    }
+}
+
+/// A user's pseudonym in records: the front of the digest that stands for them.
+fn pseudonym(user: &Digest) -> Linkable {
+    let mut short = [0; 16];
+    short.iter_mut().zip(user.0).for_each(|(to, from)| *to = from);
+    Linkable(short)
+}
+
+/// The record's word for a cause.
+fn reason(why: Why) -> Reason {
+    match why {
+        Why::Credential | Why::Vouching => Reason::Unauthenticated,
+        Why::Route => Reason::UnknownRoute,
+        Why::Header => Reason::UnknownField,
+        Why::Wire(code) => Reason::from_name(code.name()).unwrap_or(Reason::Other),
+        Why::Policy(ReasonCode::Expired) => Reason::Expired,
+        Why::Policy(ReasonCode::Uninspected) => Reason::FeatureNotListed,
+        Why::Policy(code) => Reason::from_name(code.name()).unwrap_or(Reason::Other),
+        Why::Model => Reason::ModelNotListed,
+        Why::NotIssued => Reason::IssuedElsewhere,
+        Why::CannotSplice => Reason::CannotSplice,
+        Why::Budget => Reason::BudgetRequests,
+        Why::Limit => Reason::BodyTooLarge,
+        Why::Killed => Reason::Killed,
+        Why::Upstream("timeout_connect" | "timeout_head" | "timeout_idle") => Reason::UpstreamTimeout,
+        Why::Upstream("connect" | "resolve" | "tls" | "address_refused") => Reason::UpstreamUnreachable,
+        Why::Upstream(_) => Reason::UpstreamError,
+        Why::Ledger | Why::Internal => Reason::Internal,
+        Why::HoldCap => Reason::HoldCap,
+        Why::Draining => Reason::Draining,
+    }
+}
+
+impl crate::exchange::Exchange {
+    /// An upstream's refusal as the caller may read it: its kind from a fixed list; its message only where the
+    /// detectors find nothing in it.
+    #[must_use]
+    pub fn upstream_refusal(&self, status: u16, body: &[u8]) -> Refusal {
+        let said = cordon_wire::parse_upstream_error(self.dialect(), status, body);
+        let message = said.message.filter(|text| {
+            let report =
+                self.gate.detectors.scan(text, cordon_types::SpanKind::Metadata, self.gate.guards);
+            report.findings.is_empty() && text.len() <= 1_000
+        });
+        let public = match message {
+            Some(message) => format!("the upstream refused the request: {message}"),
+            None => format!("the upstream refused the request ({})", said.kind),
+        };
+        // The gateway's own credential was refused: that is no fault of the caller's key.
+        let status = if matches!(status, 401 | 403) { 502 } else { status };
+        Refusal { param: said.param.map(str::to_owned), ..Refusal::new(status, Why::Upstream(said.kind), public) }
+    }
+
+    /// The dialect of this exchange.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self.op {
+            Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
+            Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+        }
+    }
+
+    /// The upstream it goes to is the model's; named here for records.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&UpstreamId> {
+        self.gate.models.get(self.model.as_str()).map(|m| &m.upstream)
+    }
+}

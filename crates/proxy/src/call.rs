@@ -1,0 +1,368 @@
+//! A model call, from its body to its answer.
+
+use crate::body::{self, OutBody};
+use crate::open::{Open, killed_refusal, ledger_refusal};
+use crate::respond;
+use crate::route;
+use crate::service::InFlight;
+use crate::stream;
+use crate::worker::Worker;
+use bytes::{Bytes, BytesMut};
+use cordon_pipeline::meter::{NotAdmitted, Scope, Ticket};
+use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
+use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, UserRef};
+use cordon_upstream::{Incoming as Upstream, IncomingBody, Outgoing, UpstreamError};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+
+/// Everything that is known of a request before its body is read.
+pub(crate) struct Asked {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) id: RequestId,
+    pub(crate) dialect: Dialect,
+    pub(crate) principal: Caller,
+    pub(crate) user: Option<(UserRef, Digest)>,
+    pub(crate) started: Nanos,
+}
+
+impl Asked {
+    fn about(&self, op: Operation) -> About {
+        About {
+            request: self.id,
+            key: self.principal.key.clone(),
+            agent: self.principal.agent.clone(),
+            user: self.user.as_ref().map(|(_, digest)| *digest),
+            op,
+            dialect: self.dialect,
+        }
+    }
+}
+
+/// Records a refusal, then gives it back to be told. Where even that cannot be recorded, the ledger is the refusal.
+pub(crate) async fn refuse(asked: &Asked, op: Operation, refusal: Refusal) -> Refusal {
+    refuse_with(asked, op, Refused { refusal, tally: Tally::default(), model: None, asked: None }).await
+}
+
+async fn refuse_with(asked: &Asked, op: Operation, refused: Refused) -> Refusal {
+    let shared = &asked.worker.shared;
+    shared.metrics.ended(op.name(), refused.refusal.why.name());
+    shared.metrics.found(&refused.tally, "prompt");
+    let took = shared.clock.ticks().saturating_sub(asked.started);
+    let gate = shared.gate.load();
+    let leaf = shared.recorder.refused(&asked.about(op), &gate, &refused, took, shared.clock.now());
+    match shared.ledger.append(leaf).await {
+        Ok(_) => refused.refusal,
+        Err(_) => ledger_refusal(),
+    }
+}
+
+/// Carries out a model call.
+pub(crate) async fn call(
+    mut asked: Asked,
+    op: Operation,
+    headers: HeaderMap,
+    body: hyper::body::Incoming,
+) -> Result<Response<OutBody>, Refusal> {
+    let shared = asked.worker.shared.clone();
+    let deadline = Instant::now() + shared.limits.total;
+    let read = match content_length(&headers) {
+        Ok(declared) => body::read(body, declared, &shared.limits.body).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (body, betas) = match read.and_then(|body| Ok((body, beta_names(&headers)?))) {
+        Ok(both) => both,
+        Err(refusal) => return Err(refuse(&asked, op, refusal).await),
+    };
+    let gate = shared.gate.load_full();
+    let prompt =
+        match cordon_pipeline::prompt(&gate, &asked.principal, Arrival { op, betas: betas.clone(), body }, shared.clock.now()) {
+            Ok(prompt) => prompt,
+            Err(refused) => return Err(refuse_with(&asked, op, *refused).await),
+        };
+    let ticket = match admit(&asked, &gate, &prompt) {
+        Ok(ticket) => ticket,
+        Err(refusal) => {
+            let Prompt { tally, model, .. } = prompt;
+            let refused = Refused { refusal, tally, model: Some(model), asked: None };
+            return Err(refuse_with(&asked, op, refused).await);
+        }
+    };
+    shared.metrics.found(&prompt.tally, "prompt");
+    let open = record_intent(&mut asked, op, &gate, &prompt, ticket, deadline).await?;
+    send(asked, open, prompt, betas).await
+}
+
+/// Counts the request against every limit that it falls under.
+fn admit(asked: &Asked, gate: &cordon_pipeline::Gate, prompt: &Prompt) -> Result<Ticket, Refusal> {
+    let shared = &asked.worker.shared;
+    let mut scopes = Vec::with_capacity(3);
+    if let Some(manifest) = gate.policy.manifest(&asked.principal.agent) {
+        scopes.push(Scope {
+            name: format!("agent:{}", asked.principal.agent).into(),
+            budgets: manifest.budgets.clone(),
+        });
+        scopes.push(Scope {
+            name: format!("key:{}", asked.principal.key).into(),
+            budgets: manifest.key_budgets.clone(),
+        });
+    }
+    if let Some(budgets) = shared.model_budgets.load().get(&prompt.model.name) {
+        scopes.push(Scope { name: format!("model:{}", prompt.model.name).into(), budgets: budgets.clone() });
+    }
+    shared.meter.admit(scopes, shared.clock.now()).map_err(|e| match e {
+        NotAdmitted::Exceeded(exceeded) => Refusal {
+            retry_after: Some(exceeded.retry_after),
+            ..Refusal::new(429, Why::Budget, exceeded.public())
+        },
+        NotAdmitted::Store => Refusal::internal(),
+    })
+}
+
+/// Makes the intent durable: from here on the exchange has an outcome, whatever happens.
+async fn record_intent(
+    asked: &mut Asked,
+    op: Operation,
+    gate: &Arc<cordon_pipeline::Gate>,
+    prompt: &Prompt,
+    ticket: Ticket,
+    deadline: Instant,
+) -> Result<Open, Refusal> {
+    let shared = &asked.worker.shared;
+    let about = asked.about(op);
+    let leaf = shared.recorder.intent(&about, gate, prompt, shared.clock.now());
+    let intent = shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
+    let gated = shared.clock.ticks().saturating_sub(asked.started);
+    #[allow(clippy::cast_precision_loss, reason = "a histogram needs no nanosecond")]
+    shared.metrics.gate_seconds.observe(gated as f64 / 1e9);
+    Ok(Open {
+        worker: asked.worker.clone(),
+        gate: gate.clone(),
+        about,
+        stream: prompt.stream,
+        in_flight: asked.in_flight.take(),
+        user: asked.user.as_ref().map(|(_, digest)| *digest),
+        model: prompt.model.clone(),
+        intent,
+        tally: Tally::default(),
+        ticket: Some(ticket),
+        started: asked.started,
+        sent: prompt.body.len() as u64,
+        deadline,
+        closed: false,
+    })
+}
+
+/// Sends the request and brings back the answer, whole or as a stream.
+async fn send(asked: Asked, mut open: Open, prompt: Prompt, betas: Vec<String>) -> Result<Response<OutBody>, Refusal> {
+    let (dialect, id) = (asked.dialect, asked.id);
+    let Prompt { permit, model, body, exchange, stream, .. } = prompt;
+    let outgoing = Outgoing {
+        method: Method::POST,
+        path: route::upstream_path(open.about.op).into(),
+        headers: outgoing_headers(dialect, stream, &betas),
+        body,
+    };
+    let client = asked.worker.upstream();
+    let sending = client.send(&permit, &model.upstream, outgoing);
+    let head = tokio::select! {
+        biased;
+        head = timeout_at(open.deadline, sending) => head,
+        () = open.killed() => return fail(&mut open, End::Killed, killed_refusal()).await,
+    };
+    let upstream = match head {
+        Ok(Ok(upstream)) => upstream,
+        Ok(Err(e)) => {
+            tracing::warn!(request = %id, upstream = %model.upstream, error = %e, "the upstream failed");
+            let refusal = Refusal::new(e.status(), Why::Upstream(e.name()), e.public());
+            return fail(&mut open, End::UpstreamFailed(e.name()), refusal).await;
+        }
+        Err(_) => return fail(&mut open, End::TimedOut, too_long()).await,
+    };
+    if !upstream.status.is_success() {
+        return upstream_said_no(&mut open, &exchange, upstream).await;
+    }
+    let content_type = upstream.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let is_events = content_type.starts_with("text/event-stream");
+    if is_events != stream {
+        let refusal = Refusal::new(
+            502,
+            Why::Upstream("wrong_content_type"),
+            "the upstream answered in another form than was asked for; it was not passed on",
+        );
+        return fail(&mut open, End::UpstreamFailed("wrong_content_type"), refusal).await;
+    }
+    if stream {
+        return stream::respond(open, exchange, upstream.body, id, dialect).await;
+    }
+    whole(open, &exchange, upstream.body, id, dialect).await
+}
+
+/// An answer that is not streamed: read, judged, recorded, sent.
+async fn whole(
+    mut open: Open,
+    exchange: &cordon_pipeline::Exchange,
+    body: IncomingBody,
+    id: RequestId,
+    dialect: Dialect,
+) -> Result<Response<OutBody>, Refusal> {
+    let body = match collect(&open, body).await {
+        Ok(body) => body,
+        Err((end, refusal)) => return fail(&mut open, end, refusal).await,
+    };
+    let now = open.worker.shared.clock.now();
+    let mut tally = Tally::default();
+    let judged = cordon_pipeline::answer(exchange, body, &mut tally, now);
+    open.tally = tally;
+    match judged {
+        Ok(body) => {
+            open.close(End::Complete).await?;
+            Ok(respond::json(200, dialect, id, body))
+        }
+        Err(refusal) => {
+            open.tally.released = 0;
+            let end = End::Refused(refusal.why);
+            fail(&mut open, end, refusal).await
+        }
+    }
+}
+
+/// Reads an upstream's body whole, within size and time.
+async fn collect(open: &Open, mut body: IncomingBody) -> Result<Bytes, (End, Refusal)> {
+    let limit = open.worker.shared.limits.answer_bytes;
+    let mut all: Option<Bytes> = None;
+    let mut more = BytesMut::new();
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = timeout_at(open.deadline, body.chunk()) => chunk,
+            () = open.killed() => return Err((End::Killed, killed_refusal())),
+        };
+        let data = match chunk {
+            Err(_) => return Err((End::TimedOut, too_long())),
+            Ok(None) => break,
+            Ok(Some(Err(e))) => return Err(upstream_failed(&e)),
+            Ok(Some(Ok(data))) => data,
+        };
+        if all.as_ref().map_or(0, Bytes::len) + more.len() + data.len() > limit {
+            let refusal = Refusal::new(502, Why::Limit, "the upstream's answer is larger than this gateway takes");
+            return Err((End::UpstreamFailed("answer_too_large"), refusal));
+        }
+        match &all {
+            None => all = Some(data),
+            Some(_) => more.extend_from_slice(&data),
+        }
+    }
+    let first = all.unwrap_or_default();
+    if more.is_empty() {
+        return Ok(first);
+    }
+    let mut joined = BytesMut::with_capacity(first.len() + more.len());
+    joined.extend_from_slice(&first);
+    joined.extend_from_slice(&more);
+    Ok(joined.freeze())
+}
+
+/// The upstream refused: the caller gets the kind of error and, where nothing was found in it, its message.
+async fn upstream_said_no(
+    open: &mut Open,
+    exchange: &cordon_pipeline::Exchange,
+    upstream: Upstream,
+) -> Result<Response<OutBody>, Refusal> {
+    let status = upstream.status.as_u16();
+    let retry_after = upstream
+        .headers
+        .get(header::RETRY_AFTER)
+        .and_then(|v| v.to_str().ok()?.parse::<u32>().ok())
+        .filter(|s| *s <= 86_400);
+    let body = collect(open, upstream.body).await.unwrap_or_default();
+    let mut refusal = exchange.upstream_refusal(status, &body);
+    refusal.retry_after = retry_after;
+    let end = End::UpstreamRefused(status);
+    fail(open, end, refusal).await
+}
+
+/// Ends an exchange with a refusal, its outcome durable first.
+pub(crate) async fn fail(open: &mut Open, end: End, refusal: Refusal) -> Result<Response<OutBody>, Refusal> {
+    open.close(end).await?;
+    Err(refusal)
+}
+
+pub(crate) fn upstream_failed(e: &UpstreamError) -> (End, Refusal) {
+    (End::UpstreamFailed(e.name()), Refusal::new(e.status(), Why::Upstream(e.name()), e.public()))
+}
+
+pub(crate) fn too_long() -> Refusal {
+    Refusal::new(504, Why::Limit, "the exchange took longer than this gateway allows")
+}
+
+fn outgoing_headers(dialect: Dialect, stream: bool, betas: &[String]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::ACCEPT,
+        HeaderValue::from_static(if stream { "text/event-stream" } else { "application/json" }),
+    );
+    if dialect == Dialect::AnthropicMessages {
+        headers.insert("anthropic-version", HeaderValue::from_static(ANTHROPIC_VERSION));
+        if let Ok(value) = HeaderValue::from_str(&betas.join(","))
+            && !betas.is_empty()
+        {
+            headers.insert("anthropic-beta", value);
+        }
+    }
+    headers
+}
+
+/// The version of the Messages API that the tables describe. A caller that names another is refused.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+fn beta_names(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
+    let header = |text: String| Refusal::new(400, Why::Header, text);
+    if let Some(version) = route::single(headers, "anthropic-version").map_err(header)?
+        && version != ANTHROPIC_VERSION
+    {
+        return Err(header(format!("`anthropic-version` must be {ANTHROPIC_VERSION}")));
+    }
+    if let Some(encoding) = route::single(headers, header::CONTENT_ENCODING.as_str()).map_err(header)?
+        && !encoding.eq_ignore_ascii_case("identity")
+    {
+        return Err(Refusal::new(415, Why::Header, "compressed request bodies are not taken; send it plain"));
+    }
+    if let Some(kind) = route::single(headers, header::CONTENT_TYPE.as_str()).map_err(header)? {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(Refusal::new(415, Why::Header, "the body must be `application/json`"));
+        }
+    }
+    route::betas(headers).map_err(header)
+}
+
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let bad = |text: String| Refusal::new(400, Why::Header, text);
+    match route::single(headers, header::CONTENT_LENGTH.as_str()).map_err(bad)? {
+        None => Ok(None),
+        Some(n) => n.parse().map(Some).map_err(|_| bad("`content-length` is not a number".to_owned())),
+    }
+}
+
+/// The models that this agent may use, or one of them.
+pub(crate) async fn models(
+    asked: Asked,
+    dialect: Dialect,
+    one: Option<String>,
+) -> Result<Response<OutBody>, Refusal> {
+    let shared = &asked.worker.shared;
+    let gate = shared.gate.load_full();
+    match cordon_pipeline::models(&gate, &asked.principal, dialect, one.as_deref(), shared.clock.now()) {
+        Err(refused) => Err(refuse_with(&asked, Operation::Models, *refused).await),
+        Ok(body) => {
+            let took = shared.clock.ticks().saturating_sub(asked.started);
+            let leaf = shared.recorder.listed(&asked.about(Operation::Models), &gate, took, shared.clock.now());
+            shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
+            shared.metrics.ended(Operation::Models.name(), "ok");
+            Ok(respond::json(200, dialect, asked.id, body))
+        }
+    }
+}

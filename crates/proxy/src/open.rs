@@ -1,0 +1,133 @@
+//! An exchange whose intent is durable: it ends with an outcome, whatever happens to it.
+
+use crate::service::InFlight;
+use crate::worker::Worker;
+use cordon_identity::Target;
+use cordon_pipeline::meter::Ticket;
+use cordon_pipeline::{About, Done, End, Gate, Model, Refusal, Tally, Why};
+use cordon_types::{Digest, Nanos};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// See the module. Dropping it unfinished records that the caller went away.
+pub(crate) struct Open {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) about: About,
+    pub(crate) stream: bool,
+    /// Counts against `limits.concurrent_requests` until the answer is over.
+    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) user: Option<Digest>,
+    pub(crate) model: Model,
+    /// Index of the intent in the ledger.
+    pub(crate) intent: u64,
+    pub(crate) tally: Tally,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) started: Nanos,
+    /// Bytes sent upstream, to estimate tokens where nobody counts them.
+    pub(crate) sent: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) closed: bool,
+}
+
+impl Open {
+    /// Records the outcome and waits until it is durable. Errors when the ledger cannot write: then the answer's end
+    /// must not leave.
+    pub(crate) async fn close(&mut self, end: End) -> Result<(), Refusal> {
+        let appended = self.finish(end)?;
+        appended.await.map(|_| ()).map_err(|_| ledger_refusal())
+    }
+
+    /// Settles the budget and hands the outcome to the ledger.
+    fn finish(&mut self, end: End) -> Result<cordon_ledger::Appended, Refusal> {
+        self.closed = true;
+        let shared = &self.worker.shared;
+        let now = shared.clock.now();
+        let settled = self.settle(now);
+        let took = shared.clock.ticks().saturating_sub(self.started);
+        shared.metrics.found(&self.tally, "answer");
+        shared.metrics.ended(self.about.op.name(), end.name());
+        #[allow(clippy::cast_precision_loss, reason = "a histogram needs no nanosecond")]
+        shared.metrics.seconds.observe(took as f64 / 1e9);
+        let leaf = shared.recorder.outcome(&Done {
+            about: &self.about,
+            gate: &self.gate,
+            intent: self.intent,
+            end,
+            tally: &self.tally,
+            stream: self.stream,
+            took,
+            now,
+        });
+        let appended = shared.ledger.append(leaf);
+        if settled.is_err() {
+            tracing::error!("budgets could not be stored; requests under them are refused until a restart");
+            return Err(Refusal::internal());
+        }
+        Ok(appended)
+    }
+
+    fn settle(&mut self, now: u64) -> Result<(), cordon_pipeline::meter::BudgetStoreError> {
+        let Some(ticket) = self.ticket.take() else { return Ok(()) };
+        // Four bytes a token is the usual rule of thumb; it serves only where the upstream counts nothing.
+        let input = self.tally.tokens_in.unwrap_or(self.sent / 4);
+        let output = self.tally.tokens_out.unwrap_or(self.tally.released / 4);
+        let cost = self.model.price.cost(input, output, self.tally.tokens_cached.unwrap_or(0));
+        self.tally.cost_micros = cost;
+        ticket.settle(input.saturating_add(output), cost, now)
+    }
+
+    /// Whether a kill switch stops this exchange now.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.worker
+            .shared
+            .kills
+            .load()
+            .hit(&Target {
+                key: &self.about.key,
+                agent: Some(&self.about.agent),
+                user: self.user.as_ref(),
+                model: Some(&self.model.name),
+                upstream: Some(&self.model.upstream),
+            })
+            .is_some()
+    }
+
+    /// Resolves when a kill switch stops this exchange, or its key is revoked.
+    pub(crate) async fn killed(&self) {
+        let mut signal = self.worker.shared.kill_signal.clone();
+        loop {
+            if self.is_killed() || self.is_revoked() {
+                return;
+            }
+            if signal.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn is_revoked(&self) -> bool {
+        let shared = &self.worker.shared;
+        shared.keys.get(self.about.key.as_str()).is_none_or(|k| k.revoked.is_some())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.closed {
+            // Nobody waits any more; the outcome is queued and becomes durable with the next group.
+            let _ = self.finish(End::Aborted);
+        }
+    }
+}
+
+pub(crate) fn ledger_refusal() -> Refusal {
+    Refusal {
+        retry_after: Some(5),
+        ..Refusal::new(503, Why::Ledger, "the gateway cannot write its records, so nothing passes; try again later")
+    }
+}
+
+pub(crate) fn killed_refusal() -> Refusal {
+    Refusal::new(403, Why::Killed, "an operator stopped this; ask the operator of this gateway")
+}

@@ -1,0 +1,123 @@
+//! The routes that Cordon carries, and the headers it reads. Everything else is refused or left behind.
+
+use cordon_types::{Dialect, Operation};
+use http::{HeaderMap, HeaderName, Method};
+
+/// A route of the model path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A model call with a JSON body.
+    Call(Operation),
+    /// The list of models, in the caller's dialect.
+    Models(Dialect),
+    /// One model.
+    Model(Dialect, String),
+    /// Liveness.
+    Health,
+    /// Readiness.
+    Ready,
+}
+
+/// Why there is no route.
+pub(crate) enum NoRoute {
+    /// The path is none of Cordon's.
+    Path,
+    /// The path is, the method is not; the ones that are.
+    Method(&'static str),
+    /// A query string where none belongs.
+    Query,
+}
+
+/// Finds the route. Paths are compared byte for byte: no decoding, no dot segments, no trailing slash.
+pub(crate) fn find(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Route, NoRoute> {
+    let (route, wants) = match path {
+        "/v1/chat/completions" => (Route::Call(Operation::ChatCompletions), Method::POST),
+        "/v1/messages" => (Route::Call(Operation::Messages), Method::POST),
+        "/v1/messages/count_tokens" => (Route::Call(Operation::CountTokens), Method::POST),
+        "/v1/models" => (Route::Models(speaks(headers)), Method::GET),
+        "/healthz" => (Route::Health, Method::GET),
+        "/readyz" => (Route::Ready, Method::GET),
+        _ => match path.strip_prefix("/v1/models/") {
+            Some(name) if !name.is_empty() && name.len() <= 256 => {
+                (Route::Model(speaks(headers), name.to_owned()), Method::GET)
+            }
+            _ => return Err(NoRoute::Path),
+        },
+    };
+    if *method != wants {
+        return Err(NoRoute::Method(if wants == Method::POST { "POST" } else { "GET" }));
+    }
+    // The Anthropic client adds `?beta=true` to its beta calls and pages its model list; nothing else has a query.
+    let query_ok = match (&route, query) {
+        (_, None | Some("")) => true,
+        (Route::Call(Operation::Messages | Operation::CountTokens), Some(q)) => q == "beta=true",
+        (Route::Models(_), Some(q)) => {
+            q.split('&').all(|p| matches!(p.split_once('='), Some(("limit" | "after_id" | "before_id", _))))
+        }
+        _ => false,
+    };
+    if query_ok { Ok(route) } else { Err(NoRoute::Query) }
+}
+
+/// The dialect in which a caller wants to be answered where the path does not say.
+pub(crate) fn speaks(headers: &HeaderMap) -> Dialect {
+    if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenaiChat
+    }
+}
+
+/// The dialect for errors: by path first.
+pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    if path.starts_with("/v1/messages") {
+        Dialect::AnthropicMessages
+    } else if path.starts_with("/v1/chat/") {
+        Dialect::OpenaiChat
+    } else {
+        speaks(headers)
+    }
+}
+
+/// The path at the upstream.
+pub(crate) const fn upstream_path(op: Operation) -> &'static str {
+    match op {
+        Operation::ChatCompletions => "/v1/chat/completions",
+        Operation::Messages => "/v1/messages",
+        Operation::CountTokens => "/v1/messages/count_tokens",
+        Operation::Models => "/v1/models",
+    }
+}
+
+/// The user on whose behalf an agent acts.
+pub(crate) const USER: HeaderName = HeaderName::from_static("x-cordon-user");
+/// The credential of the front end that vouches for that user.
+pub(crate) const VOUCHER: HeaderName = HeaderName::from_static("x-cordon-front-key");
+/// Names the request in every answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The one value of a header, as text. `Err` when it occurs twice or is not printable ASCII: two readers could
+/// choose differently.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, String> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(format!("the header `{name}` occurs twice; send it once"));
+    }
+    value.to_str().map(Some).map_err(|_| format!("the header `{name}` has characters beyond printable ASCII"))
+}
+
+/// The names in all `anthropic-beta` headers.
+pub(crate) fn betas(headers: &HeaderMap) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for value in headers.get_all("anthropic-beta") {
+        let text = value.to_str().map_err(|_| "the header `anthropic-beta` is not printable ASCII".to_owned())?;
+        names.extend(text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned));
+    }
+    if names.len() > 16 || names.iter().any(|n| n.len() > 64) {
+        return Err("the header `anthropic-beta` names too many features, or too long ones".to_owned());
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

@@ -1,0 +1,108 @@
+//! Listening: one accept loop a thread, HTTP/1.1 and HTTP/2, TLS where configured, a graceful drain.
+
+use crate::io::Guarded;
+use crate::service;
+use crate::worker::Worker;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// Spawns a connection's task where drain knows of it.
+pub type Spawner = Arc<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
+
+/// Accepts until the drain begins. Every connection becomes one task.
+pub async fn serve(worker: Arc<Worker>, listener: TcpListener, tls: Option<TlsAcceptor>, spawn: Spawner) {
+    let mut draining = worker.shared.draining.clone();
+    loop {
+        let accepted = tokio::select! {
+            _ = draining.wait_for(|d| *d) => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: wait for some to come free instead of spinning.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if worker.shared.connections.fetch_add(1, Ordering::Relaxed) >= worker.shared.limits.connections {
+            worker.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            tracing::warn!("a connection was dropped: the limit `limits.connections` is reached");
+            continue;
+        }
+        let counted = Counted(worker.clone());
+        let tls = tls.clone();
+        spawn(Box::pin(async move {
+            connection(&counted.0, stream, tls).await;
+        }));
+    }
+}
+
+/// Gives the connection's place back, however it ends.
+struct Counted(Arc<Worker>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(worker: &Arc<Worker>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    let limits = worker.shared.limits;
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    match tls {
+        None => http(worker, Guarded::new(stream, limits.write_idle)).await,
+        Some(acceptor) => {
+            if let Ok(Ok(stream)) = timeout(limits.header_read, acceptor.accept(stream)).await {
+                http(worker, Guarded::new(stream, limits.write_idle)).await;
+            }
+        }
+    }
+}
+
+async fn http<T>(worker: &Arc<Worker>, io: T)
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = worker.shared.limits;
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_buf_size(limits.header_bytes.max(8_192))
+        .max_headers(limits.headers)
+        .half_close(false)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(32_768))
+        .max_pending_accept_reset_streams(Some(20))
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let service = service_fn(|request| {
+        let worker = worker.clone();
+        async move { Ok::<_, std::convert::Infallible>(service::handle(worker, request).await) }
+    });
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut draining = worker.shared.draining.clone();
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = draining.wait_for(|d| *d) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

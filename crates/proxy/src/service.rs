@@ -1,0 +1,178 @@
+//! One request: route, authenticate, admit, carry out. Told top to bottom.
+
+use crate::body::OutBody;
+use crate::call::{self, Asked};
+use crate::open::killed_refusal;
+use crate::respond;
+use crate::route::{self, NoRoute, Route, USER, VOUCHER};
+use crate::worker::{Shared, Worker};
+use cordon_identity::{AuthError, KeyKind, Principal, Target};
+use cordon_pipeline::{Caller, Refusal, Why};
+use cordon_types::{AgentId, Dialect, Digest, Operation, RequestId, UserRef};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, Request, Response, header};
+use hyper::body::Incoming;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Answers one request. Never fails: whatever goes wrong becomes an answer in the caller's dialect.
+pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response<OutBody> {
+    let shared = &worker.shared;
+    let mut random = [0; 16];
+    shared.entropy.fill(&mut random);
+    let id = RequestId(u128::from_be_bytes(random));
+    let dialect = route::dialect_of(request.uri().path(), request.headers());
+    let under_way = InFlight::enter(shared);
+    // SECURITY: a panic in one request ends that request, closed; it is caught here so that the caller gets an
+    // answer and the connection's other streams go on.
+    let result = match under_way {
+        Some(under_way) => AssertUnwindSafe(answer(&worker, under_way, id, dialect, request)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(request = %id, "a request panicked; it was refused");
+            Err(Refusal::internal())
+        }),
+        None => Err(Refusal {
+            retry_after: Some(1),
+            ..Refusal::new(503, Why::Limit, "the gateway is at its limit of concurrent requests; try again shortly")
+        }),
+    };
+    result.unwrap_or_else(|refusal| {
+        tracing::debug!(request = %id, why = refusal.why.name(), status = refusal.status, "refused");
+        respond::refusal(dialect, id, &refusal)
+    })
+}
+
+/// Counts a request until its answer is over.
+pub(crate) struct InFlight(Arc<Shared>);
+
+impl InFlight {
+    fn enter(shared: &Arc<Shared>) -> Option<Self> {
+        let before = shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.in_flight.inc();
+        let entered = Self(shared.clone());
+        (before < shared.limits.requests).then_some(entered)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.in_flight.dec();
+    }
+}
+
+async fn answer(
+    worker: &Arc<Worker>,
+    in_flight: InFlight,
+    id: RequestId,
+    dialect: Dialect,
+    request: Request<Incoming>,
+) -> Result<Response<OutBody>, Refusal> {
+    let shared = &worker.shared;
+    let (parts, body) = request.into_parts();
+    let route = match route::find(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
+        Ok(Route::Health) => return Ok(respond::probe(true)),
+        Ok(Route::Ready) => return Ok(respond::probe(shared.ledger.healthy() && !*shared.draining.borrow())),
+        other => other,
+    };
+    let now = shared.clock.now();
+    let (principal, user) = authenticate(shared, &parts.headers, now).inspect_err(|refusal| {
+        // Before a credential holds, a stranger could fill the disk with records: these are counted instead, and
+        // the counts are recorded.
+        shared.recorder.turned_away(refusal.why);
+        shared.metrics.ended("none", refusal.why.name());
+    })?;
+    let asked = Asked { worker: worker.clone(), in_flight: Some(in_flight), id, dialect, principal, user, started: shared.clock.ticks() };
+    match route {
+        Err(none) => Err(call::refuse(&asked, Operation::Models, no_route(&none)).await),
+        Ok(Route::Call(op)) => {
+            call::call(asked, op, parts.headers, body).await
+        }
+        Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
+        Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
+        Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
+    }
+}
+
+/// The agent that calls, and the user whom a front end vouches for.
+fn authenticate(
+    shared: &Shared,
+    headers: &HeaderMap,
+    now: u64,
+) -> Result<(Caller, Option<(UserRef, Digest)>), Refusal> {
+    let header = |text: String| Refusal::new(400, Why::Header, text);
+    let authorization = route::single(headers, header::AUTHORIZATION.as_str()).map_err(header)?;
+    let api_key = route::single(headers, "x-api-key").map_err(header)?;
+    let credential = |e: AuthError| Refusal::new(401, Why::Credential, e.public());
+    let key = cordon_identity::presented(authorization, api_key).map_err(credential)?;
+    let principal = shared.keys.authenticate(key, now).map_err(credential)?;
+    let agent = agent_of(&principal)?;
+    let user = match route::single(headers, USER.as_str()).map_err(header)? {
+        None => None,
+        Some(user) => Some(vouched(shared, &principal, headers, user, now)?),
+    };
+    let target = Target {
+        key: &principal.key,
+        agent: Some(&agent),
+        user: user.as_ref().map(|(_, digest)| digest),
+        model: None,
+        upstream: None,
+    };
+    if shared.kills.load().hit(&target).is_some() {
+        return Err(killed_refusal());
+    }
+    Ok((Caller { key: principal.key, agent, on_behalf: user.is_some() }, user))
+}
+
+fn agent_of(principal: &Principal) -> Result<AgentId, Refusal> {
+    match (&principal.kind, &principal.agent) {
+        (KeyKind::Agent | KeyKind::Front, Some(agent)) => Ok(agent.clone()),
+        _ => Err(Refusal::new(
+            403,
+            Why::Credential,
+            "this key is for administration; model calls need an agent's key (`cordon key create --agent NAME`)",
+        )),
+    }
+}
+
+/// Words are on a user's behalf only where a front end says so with a credential that the agent does not hold.
+fn vouched(
+    shared: &Shared,
+    principal: &Principal,
+    headers: &HeaderMap,
+    user: &str,
+    now: u64,
+) -> Result<(UserRef, Digest), Refusal> {
+    let refuse = |text: &str| Refusal::new(403, Why::Vouching, text.to_owned());
+    let user = UserRef::new(user).map_err(|e| Refusal::new(400, Why::Header, e.to_string()))?;
+    if principal.kind != KeyKind::Front {
+        let voucher = route::single(headers, VOUCHER.as_str())
+            .map_err(|text| Refusal::new(400, Why::Header, text))?
+            .ok_or_else(|| refuse("`x-cordon-user` needs a front end's key in `x-cordon-front-key`"))?;
+        let front = shared
+            .keys
+            .authenticate(voucher, now)
+            .map_err(|_| refuse("the key in `x-cordon-front-key` is not valid"))?;
+        if front.kind != KeyKind::Front || front.agent != principal.agent {
+            return Err(refuse("the key in `x-cordon-front-key` is not a front end's key for this agent"));
+        }
+    }
+    let digest = (shared.user_digest)(user.as_str());
+    Ok((user, digest))
+}
+
+fn no_route(none: &NoRoute) -> Refusal {
+    match none {
+        NoRoute::Path => Refusal::new(
+            404,
+            Why::Route,
+            "no such route; this gateway carries POST /v1/chat/completions, /v1/messages, \
+             /v1/messages/count_tokens and GET /v1/models",
+        ),
+        NoRoute::Method(allowed) => Refusal {
+            param: Some((*allowed).to_owned()),
+            ..Refusal::new(405, Why::Route, format!("this route takes {allowed} only"))
+        },
+        NoRoute::Query => Refusal::new(400, Why::Route, "this route takes no such query parameters; leave them out"),
+    }
+}

@@ -1,0 +1,107 @@
+//! What every request needs: the rules in force, the keys, the ledger, the clocks, one upstream client a thread.
+
+use crate::body::BodyLimits;
+use crate::metrics::Metrics;
+use arc_swap::ArcSwap;
+use cordon_identity::{KillSwitch, Keyring};
+use cordon_ledger::Committer;
+use cordon_pipeline::meter::Meter;
+use cordon_pipeline::{Gate, Recorder};
+use cordon_policy::Budgets;
+use cordon_types::{Clock, Digest, Entropy, ModelName};
+use cordon_upstream::Client;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Limits of the listening side. Each is a setting; see `docs/configuration.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of a caller's body.
+    pub body: BodyLimits,
+    /// Most bytes of an answer that is not streamed.
+    pub answer_bytes: usize,
+    /// Most bytes of one event of a stream.
+    pub event_bytes: usize,
+    /// Most bytes of tool-call arguments held back in one stream.
+    pub arguments_bytes: usize,
+    /// Most bytes of a request's headers.
+    pub header_bytes: usize,
+    /// Most headers of a request.
+    pub headers: usize,
+    /// Longest for a request's headers to arrive.
+    pub header_read: Duration,
+    /// Longest for a whole exchange.
+    pub total: Duration,
+    /// Longest that a caller may not read.
+    pub write_idle: Duration,
+    /// Most connections.
+    pub connections: usize,
+    /// Most requests at once.
+    pub requests: usize,
+    /// Most streams of one HTTP/2 connection.
+    pub h2_streams: u32,
+}
+
+/// What is shared by all threads.
+pub struct Shared {
+    /// The rules in force.
+    pub gate: ArcSwap<Gate>,
+    /// Budgets of models, from the config.
+    pub model_budgets: ArcSwap<HashMap<ModelName, Budgets>>,
+    /// The keys.
+    pub keys: Arc<Keyring>,
+    /// The kill switches.
+    pub kills: Arc<KillSwitch>,
+    /// Changes at every kill, so that running exchanges look again.
+    pub kill_signal: watch::Receiver<u64>,
+    /// Rates and budgets.
+    pub meter: Arc<Meter>,
+    /// Turns what happened into leaves.
+    pub recorder: Arc<Recorder>,
+    /// Makes leaves durable.
+    pub ledger: Arc<Committer>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The limits.
+    pub limits: Limits,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Turns true when Cordon drains.
+    pub draining: watch::Receiver<bool>,
+    /// Requests under way.
+    pub in_flight: AtomicUsize,
+    /// Connections open.
+    pub connections: AtomicUsize,
+    /// The pseudonym that stands for a user.
+    pub user_digest: Arc<dyn Fn(&str) -> Digest + Send + Sync>,
+}
+
+/// One thread's share.
+pub struct Worker {
+    /// What all threads share.
+    pub shared: Arc<Shared>,
+    upstream: ArcSwap<Client>,
+}
+
+impl Worker {
+    /// A worker over what is shared, with its own way out.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, upstream: Client) -> Self {
+        Self { shared, upstream: ArcSwap::from_pointee(upstream) }
+    }
+
+    /// This thread's way out.
+    pub(crate) fn upstream(&self) -> Arc<Client> {
+        self.upstream.load_full()
+    }
+
+    /// Replaces the way out, at a reload. Exchanges under way end on the old one.
+    pub fn replace_upstream(&self, client: Client) {
+        self.upstream.store(Arc::new(client));
+    }
+}

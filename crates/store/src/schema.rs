@@ -1,0 +1,35 @@
+//! The tables, as numbered steps. A step that was released is never changed: a change is a new step.
+
+/// Marks a file as Cordon's: `CRDN` in ASCII, in SQLite's `application_id`.
+pub(crate) const APPLICATION_ID: i64 = 0x4352_444E;
+
+/// The steps; the schema's version (SQLite's `user_version`) is the number of steps done.
+pub(crate) const STEPS: &[&str] = &[
+    // 1: keys, kills, budgets, notes.
+    "CREATE TABLE keys (
+        id TEXT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('agent', 'front', 'admin')),
+        agent TEXT CHECK ((agent IS NULL) = (kind = 'admin')),
+        digest BLOB NOT NULL CHECK (length(digest) = 32),
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        revoked INTEGER,
+        replaces TEXT REFERENCES keys (id),
+        label TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE kills (
+        scope TEXT NOT NULL PRIMARY KEY,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE budgets (
+        scope TEXT NOT NULL,
+        period TEXT NOT NULL,
+        tokens INTEGER NOT NULL CHECK (tokens >= 0),
+        cost_micros INTEGER NOT NULL CHECK (cost_micros >= 0),
+        PRIMARY KEY (scope, period)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE meta (
+        key TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+];
