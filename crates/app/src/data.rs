@@ -111,6 +111,20 @@ impl DataDir {
         Ok(key)
     }
 
+    /// Makes the first keys without starting the gateway; gives the paths (admin, agent).
+    pub fn first_keys(&self) -> Result<(PathBuf, PathBuf), AppError> {
+        let store = cordon_store::Store::open(&self.path("state.db"))?;
+        let now = cordon_types::Clock::now(&crate::system::SystemClock::new());
+        self.write_first_keys(&crate::run::mint_first(&store, now)?)
+    }
+
+    pub(crate) fn write_first_keys(&self, keys: &crate::run::FirstKeys) -> Result<(PathBuf, PathBuf), AppError> {
+        make_dir(&self.path("first-keys"))?;
+        let admin = self.write_secret("first-keys/admin.key", keys.admin.expose())?;
+        let agent = self.write_secret("first-keys/agent-dev.key", keys.agent.expose())?;
+        Ok((admin, agent))
+    }
+
     /// Writes a secret where only the owner reads it; refuses to overwrite.
     pub fn write_secret(&self, name: &str, text: &str) -> Result<PathBuf, AppError> {
         let path = self.path(name);

@@ -64,6 +64,12 @@ pub enum AppError {
         /// Why.
         reason: String,
     },
+    /// The first keys could not be made.
+    #[error("the first keys could not be made: {0}")]
+    Keys(String),
+    /// The start could not be recorded.
+    #[error("the start could not be recorded: {0}")]
+    Record(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

@@ -9,15 +9,19 @@
 
 mod admin;
 mod builtin;
+pub mod control;
 pub mod data;
 pub mod error;
+pub mod gullible;
 pub mod load;
 pub mod logging;
 mod reload;
-mod run;
+pub mod run;
 mod runtime;
 mod settings;
+pub mod signals;
 mod system;
+pub mod tools;
 mod worker;
 
 pub use data::{Created, DataDir};
@@ -25,3 +29,9 @@ pub use error::AppError;
 pub use load::{Loaded, load};
 pub use run::{Addresses, Options, Running};
 pub use system::{SystemClock, SystemEntropy};
+
+/// The dialects' tables, one JSON object a row.
+#[must_use]
+pub fn dialect_rows() -> Vec<serde_json::Value> {
+    cordon_wire::rows().iter().map(tools::rows::to_json).collect()
+}

@@ -80,8 +80,8 @@ impl Running {
         crate::logging::start(&loaded.config.log);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
+        let first_keys = if created.fresh { Some(mint_first(&store, clock.now())?) } else { None };
         let parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
-        let first_keys = if created.fresh { Some(mint_first(&store, &parts.shared)?) } else { None };
         let config = loaded.config.clone();
         let upstreams = settings::upstreams(dir.root(), &config)?;
         let tls = config.listen.tls.as_ref().map(|t| acceptor(&dir, t)).transpose()?;
@@ -130,7 +130,7 @@ impl Running {
             Side { admin: api, shared: parts.shared.clone(), reloader, registry: Arc::new(parts.registry), stop };
         let admin_address = options.admin_address.unwrap_or(config.listen.admin_address);
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
-        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Tls)?;
+        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let addresses =
             Addresses { model, tls: tls.is_some(), admin: admin_bound, control: control_path };
         Ok(Self {
@@ -150,6 +150,19 @@ impl Running {
     /// Loads the files anew; every problem where they are refused.
     pub fn reload(&self) -> Result<(), Vec<String>> {
         self.live.reloader.reload()
+    }
+
+    /// The same, without waiting: for a signal. It says in the log how it went.
+    pub fn reload_in_background(&self) {
+        let reloader = self.live.reloader.clone();
+        if let Err(error) = std::thread::Builder::new().name("cordon-reload".to_owned()).spawn(move || reloader.reload()) {
+            tracing::error!(%error, "the reload could not be started");
+        }
+    }
+
+    /// Writes the first start's keys to files that only the owner reads; gives the paths (admin, agent).
+    pub fn write_first_keys(&self, keys: &FirstKeys) -> Result<(PathBuf, PathBuf), AppError> {
+        self.dir.write_first_keys(keys)
     }
 
     /// Whether the ledger still writes. When it does not, all traffic is refused.
@@ -235,18 +248,16 @@ impl Parts {
 }
 
 /// The first start's keys: one for administration, one for the starter manifest's agent.
-fn mint_first(store: &Store, shared: &Shared) -> Result<FirstKeys, AppError> {
+pub(crate) fn mint_first(store: &Store, now: u64) -> Result<FirstKeys, AppError> {
     let mint = |kind, agent| {
         let mut entropy = [0; 40];
         SystemEntropy.fill(&mut entropy);
-        cordon_identity::mint(kind, agent, "first start", None, &entropy, shared.clock.now())
-            .map_err(|e| AppError::Tls(e.to_string()))
+        cordon_identity::mint(kind, agent, "first start", None, &entropy, now)
+            .map_err(|e| AppError::Keys(e.to_string()))
     };
     let admin = mint(KeyKind::Admin, None)?;
     let agent = mint(KeyKind::Agent, AgentId::new("dev").ok())?;
-    let records = [admin.record, agent.record];
-    store.put_keys(&records)?;
-    shared.keys.put(&records);
+    store.put_keys(&[admin.record, agent.record])?;
     Ok(FirstKeys { admin: admin.text, agent: agent.text })
 }
 

@@ -117,11 +117,12 @@ impl Live {
 }
 
 /// A user's pseudonym: the same over restarts and epochs, useless without the key.
-pub(crate) fn user_digest(key: [u8; 32]) -> impl Fn(&str) -> Digest + Send + Sync {
+pub(crate) fn user_digest(key: [u8; 32]) -> impl Fn(&str) -> Digest + Send + Sync + 'static {
     use hmac::{Hmac, KeyInit as _, Mac as _};
-    let keyed = <Hmac<sha2::Sha256>>::new(&key.into());
+    // No length of key can fail (RFC 2104).
+    let keyed = <Hmac<sha2::Sha256>>::new_from_slice(&key).ok();
     move |user| {
-        let mut mac = keyed.clone();
+        let Some(mut mac) = keyed.clone() else { return Digest::default() };
         mac.update(b"user\0");
         mac.update(user.as_bytes());
         Digest(mac.finalize().into_bytes().into())

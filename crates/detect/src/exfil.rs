@@ -39,7 +39,11 @@ const LINK_SCRIPT: &str = "exfil.link-script";
 
 /// Rules for the catalogue: kind, rule, description.
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
-    (FindingKind::ExfilImage, IMAGE_DATA, "an image whose URL carries encoded data, a placeholder or a secret"),
+    (
+        FindingKind::ExfilImage,
+        IMAGE_DATA,
+        "an image whose URL carries encoded data, a placeholder or a secret",
+    ),
     (FindingKind::ExfilImage, IMAGE_QUERY, "an external image with a query or a long path"),
     (FindingKind::ExfilImage, IMAGE_EXTERNAL, "an image from a host that is not allowed"),
     (FindingKind::ExfilLink, LINK_DATA, "a link whose URL carries encoded data, a placeholder or a secret"),
@@ -48,11 +52,12 @@ pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
 
 /// Elements that load a URL without a click.
 const LOADING: &[&str] = &[
-    "img", "image", "iframe", "link", "script", "video", "audio", "source", "embed", "object", "track", "input", "body", "table",
-    "td", "th", "frame", "use", "feimage", "bgsound", "base", "meta", "picture",
+    "img", "image", "iframe", "link", "script", "video", "audio", "source", "embed", "object", "track",
+    "input", "body", "table", "td", "th", "frame", "use", "feimage", "bgsound", "base", "meta", "picture",
 ];
 /// Attributes whose value is (or holds) a URL that loads.
-const ATTRIBUTES: &[&str] = &["src", "srcset", "href", "xlink:href", "data", "poster", "background", "dynsrc", "lowsrc", "content"];
+const ATTRIBUTES: &[&str] =
+    &["src", "srcset", "href", "xlink:href", "data", "poster", "background", "dynsrc", "lowsrc", "content"];
 
 impl Exfil {
     /// Checks and compiles the allowed hosts; every problem goes to `problems`.
@@ -61,7 +66,9 @@ impl Exfil {
         for (i, host) in settings.allowed_link_hosts.iter().enumerate() {
             let plain = host.trim_end_matches('.').to_ascii_lowercase();
             let good = !plain.is_empty()
-                && plain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+                && plain.bytes().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+                })
                 && !plain.starts_with('.');
             if good {
                 allowed.push(plain);
@@ -193,13 +200,14 @@ impl Exfil {
             return;
         }
         let carries = url.carries();
-        let (confidence, rule) = if carries.placeholder || carries.encoded || carries.personal || carries.named {
-            (950, IMAGE_DATA)
-        } else if carries.query || carries.long || carries.credentials {
-            (700, IMAGE_QUERY)
-        } else {
-            (300, IMAGE_EXTERNAL)
-        };
+        let (confidence, rule) =
+            if carries.placeholder || carries.encoded || carries.personal || carries.named {
+                (950, IMAGE_DATA)
+            } else if carries.query || carries.long || carries.credentials {
+                (700, IMAGE_QUERY)
+            } else {
+                (300, IMAGE_EXTERNAL)
+            };
         sink.found(range, FindingKind::ExfilImage, confidence, rule);
     }
 
@@ -232,8 +240,14 @@ fn script_url(view: &ViewText<'_>, colon: usize, sink: &mut Sink) {
         }
         let before = view.behind(start).trim_end_matches(['"', '\'', '<', ' ']);
         let rest = window(view, start);
-        let active = scheme != "data" || rest.get(5..).is_some_and(|r| r.to_ascii_lowercase().starts_with("text/html"));
-        if !active || !(before.ends_with("](") || before.ends_with("href=") || before.ends_with("src=") || before.ends_with("]:")) {
+        let active = scheme != "data"
+            || rest.get(5..).is_some_and(|r| r.to_ascii_lowercase().starts_with("text/html"));
+        if !active
+            || !(before.ends_with("](")
+                || before.ends_with("href=")
+                || before.ends_with("src=")
+                || before.ends_with("]:"))
+        {
             continue;
         }
         let len = url::extent(rest);

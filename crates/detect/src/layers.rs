@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// How far a rot13 or reversed reading goes from its trigger word.
-const TRIGGERED: usize = 240;
+const TRIGGERED: usize = 160;
 
 /// What was seen in a window, in bytes of the window.
 #[derive(Debug, Default)]
@@ -84,22 +84,39 @@ impl<'d> Acc<'d> {
         let identity = Map::default();
         if text.is_ascii() {
             let back = Back::Mapped(&identity);
-            self.level(Level { text, map: &identity, back, layer: Layer::Plain, floor, closed, depth: 0 }, &mut budget);
+            self.level(
+                Level { text, map: &identity, back, layer: Layer::Plain, floor, closed, depth: 0 },
+                &mut budget,
+            );
             return;
         }
         let folded = fold(text);
         let back = Back::Mapped(&folded.map);
         let view_floor = folded.map.view_at(floor);
         self.hidden(&folded.hidden, closed, None);
-        let level =
-            Level { text: &folded.text, map: &folded.map, back, layer: Layer::Plain, floor: view_floor, closed, depth: 0 };
+        let level = Level {
+            text: &folded.text,
+            map: &folded.map,
+            back,
+            layer: Layer::Plain,
+            floor: view_floor,
+            closed,
+            depth: 0,
+        };
         self.level(level, &mut budget);
     }
 
     /// One layer: its detectors, then the layers below it.
     fn level(&mut self, l: Level<'_>, budget: &mut usize) {
         let lower = lower(l.text);
-        let view = ViewText { text: l.text, lower: &lower, layer: l.layer, floor: l.floor, closed: l.closed, map: l.map };
+        let view = ViewText {
+            text: l.text,
+            lower: &lower,
+            layer: l.layer,
+            floor: l.floor,
+            closed: l.closed,
+            map: l.map,
+        };
         let tokens = tokens(l.text);
         let mut sink = Sink::new();
         let d = self.detectors;
@@ -187,8 +204,15 @@ impl<'d> Acc<'d> {
             Back::Mapped(_) => Back::Mapped(&full),
             Back::Whole(whole) => Back::Whole(whole.clone()),
         };
-        let level =
-            Level { text: &text, map: &full, back, layer: Layer::Decoded, floor, closed: l.closed, depth: l.depth + 1 };
+        let level = Level {
+            text: &text,
+            map: &full,
+            back,
+            layer: Layer::Decoded,
+            floor,
+            closed: l.closed,
+            depth: l.depth + 1,
+        };
         self.level(level, budget);
     }
 
@@ -204,7 +228,8 @@ impl<'d> Acc<'d> {
             &folded.text
         };
         let back = Back::Whole(whole);
-        let level = Level { text, map: &identity, back, layer: Layer::Decoded, floor: 0, closed: true, depth };
+        let level =
+            Level { text, map: &identity, back, layer: Layer::Decoded, floor: 0, closed: true, depth };
         self.level(level, budget);
     }
 
@@ -256,7 +281,14 @@ impl<'d> Acc<'d> {
             let text: String = if reversed { unit.chars().rev().collect() } else { rot13(unit) };
             let lower = lower(&text);
             let map = Map::default();
-            let decoded = ViewText { text: &text, lower: &lower, layer: Layer::Decoded, floor: 0, closed: true, map: &map };
+            let decoded = ViewText {
+                text: &text,
+                lower: &lower,
+                layer: Layer::Decoded,
+                floor: 0,
+                closed: true,
+                map: &map,
+            };
             let mut sink = Sink::new();
             self.detectors.injection.scan(&decoded, self.kind, &mut sink);
             for m in &mut sink.matches {

@@ -25,6 +25,8 @@ mod triggers;
 mod view;
 
 #[cfg(test)]
+mod scan_tests;
+#[cfg(test)]
 mod stream_tests;
 
 pub use scan::{Detectors, catalogue};

@@ -34,13 +34,25 @@ impl Detectors {
         let secrets = Secrets::new();
         let triggers = Triggers::new();
         if !secrets.ready() || !triggers.ready() {
-            problems.push(Problem::new("", "the detectors' literals cannot be compiled", "this is a fault of the program"));
+            problems.push(Problem::new(
+                "",
+                "the detectors' literals cannot be compiled",
+                "this is a fault of the program",
+            ));
         }
         if !(0.0..=1.0).contains(&s.injection_threshold) {
-            problems.push(Problem::new("injection_threshold", "is not between 0 and 1", "0.5 is the default"));
+            problems.push(Problem::new(
+                "injection_threshold",
+                "is not between 0 and 1",
+                "0.5 is the default",
+            ));
         }
         if s.hold_cap < 4096 {
-            problems.push(Problem::new("hold_cap", "is too small to hold a key block", "give at least 4096 bytes"));
+            problems.push(Problem::new(
+                "hold_cap",
+                "is too small to hold a key block",
+                "give at least 4096 bytes",
+            ));
         }
         if problems.is_empty() {
             Ok(Self { injection, exfil, secrets, terms, triggers, settings: s.clone() })
@@ -73,7 +85,14 @@ impl Detectors {
     }
 
     /// Scans a window: matches start at or after `floor`; `closed` says that the text ends here.
-    pub(crate) fn window(&self, text: &str, kind: SpanKind, guards: Guards, floor: usize, closed: bool) -> Seen {
+    pub(crate) fn window(
+        &self,
+        text: &str,
+        kind: SpanKind,
+        guards: Guards,
+        floor: usize,
+        closed: bool,
+    ) -> Seen {
         let mut acc = Acc::new(self, kind, guards);
         acc.top(text, floor, closed);
         acc.seen
@@ -117,8 +136,14 @@ pub(crate) fn resolve(raw: Vec<Raw>) -> Vec<Finding> {
     }
     drop_outranked(&mut all);
     all.sort_by(|a, b| {
-        (a.kind, a.term, a.range.start, a.range.end, a.rule, a.confidence)
-            .cmp(&(b.kind, b.term, b.range.start, b.range.end, b.rule, b.confidence))
+        (a.kind, a.term, a.range.start, a.range.end, a.rule, a.confidence).cmp(&(
+            b.kind,
+            b.term,
+            b.range.start,
+            b.range.end,
+            b.rule,
+            b.confidence,
+        ))
     });
     let mut merged: Vec<Finding> = Vec::with_capacity(all.len());
     for f in all {

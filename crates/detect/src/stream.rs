@@ -63,7 +63,16 @@ impl StreamScan {
     /// A scan that has seen nothing yet.
     #[must_use]
     pub fn new(d: Arc<Detectors>, kind: SpanKind, guards: Guards) -> Self {
-        Self { detectors: d, kind, guards, buffer: String::new(), base: 0, clear: 0, scanned: 0, score: Score::default() }
+        Self {
+            detectors: d,
+            kind,
+            guards,
+            buffer: String::new(),
+            base: 0,
+            clear: 0,
+            scanned: 0,
+            score: Score::default(),
+        }
     }
 
     /// Adds text. Everything before [`Step::clear`] is final: no finding can begin before it any more, and all

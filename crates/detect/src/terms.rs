@@ -12,6 +12,7 @@ use aho_corasick::{Anchored, MatchKind};
 use cordon_types::{FindingKind, Problem};
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
+use std::ops::Range;
 
 /// Most terms, and the most patterns: their index is 16 bits, and a config of this size is a mistake.
 const MOST: usize = 10_000;
@@ -21,6 +22,8 @@ const LONGEST: usize = 4096;
 const LONGEST_TERM: usize = 1024;
 /// Most bytes that one compiled pattern may take.
 const COMPILED_MAX: usize = 1 << 20;
+/// How much text, besides twice a pattern's longest match, is searched at a time.
+const STRETCH: usize = 256;
 
 /// Rules for the catalogue: kind, rule, description.
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
@@ -58,13 +61,21 @@ impl Terms {
         let mut literals = Vec::new();
         let mut terms = Vec::new();
         if settings.terms.len() > MOST || settings.patterns.len() > MOST {
-            problems.push(Problem::new("terms", "too many terms or patterns", format!("keep each list to {MOST}")));
+            problems.push(Problem::new(
+                "terms",
+                "too many terms or patterns",
+                format!("keep each list to {MOST}"),
+            ));
         }
         for (i, t) in settings.terms.iter().enumerate() {
             let folded = fold_str(&t.text);
             if folded.trim().is_empty() || folded.len() > LONGEST_TERM {
                 let hint = format!("give 1 to {LONGEST_TERM} bytes with at least one visible character");
-                problems.push(Problem::new(format!("terms[{i}].text"), "the term is empty or too long", hint));
+                problems.push(Problem::new(
+                    format!("terms[{i}].text"),
+                    "the term is empty or too long",
+                    hint,
+                ));
             }
             literals.push(lower(&folded));
             terms.push(Term {
@@ -80,7 +91,11 @@ impl Terms {
             match NFA::builder().match_kind(MatchKind::Standard).build(&literals) {
                 Ok(a) => Some(a),
                 Err(e) => {
-                    problems.push(Problem::new("terms", format!("cannot be compiled: {e}"), "use fewer or shorter terms"));
+                    problems.push(Problem::new(
+                        "terms",
+                        format!("cannot be compiled: {e}"),
+                        "use fewer or shorter terms",
+                    ));
                     None
                 }
             }
@@ -176,47 +191,70 @@ fn compile(regex: &str, max_len: usize) -> Result<Regex, Fault> {
         let hint = format!("give the longest match in bytes, 1 to {LONGEST}");
         return Err(("max_len", format!("{max_len} is not a usable length"), hint));
     }
+    let folded = fold_str(regex);
+    let fault = |why: String| {
+        let hint =
+            "use a plain expression; Unicode classes, look-around and back-references are not available";
+        ("regex", format!("cannot be compiled: {why}"), hint.to_owned())
+    };
     // SECURITY: Unicode classes and boundaries would make matching many times slower on accented text.
-    let built = Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(COMPILED_MAX)).hybrid_cache_capacity(COMPILED_MAX))
-        .build(&fold_str(regex));
-    let built = built.map_err(|e| {
-        let why = e.syntax_error().map_or_else(|| e.to_string(), ToString::to_string);
-        ("regex", format!("cannot be compiled: {why}"), "use a plain expression; Unicode classes, look-around and back-references are not available".to_owned())
-    })?;
-    if built.get_nfa_min_len() == Some(0) || built.is_match("") {
-        return Err(("regex", "matches the empty string".to_owned(), "make at least one character required".to_owned()));
+    let config = syntax::Config::new().unicode(false).utf8(false);
+    let hir = syntax::parse_with(&folded, &config).map_err(|e| fault(e.to_string()))?;
+    let shortest = hir.properties().minimum_len();
+    if shortest.is_none_or(|n| n == 0) {
+        return Err((
+            "regex",
+            "matches the empty string".to_owned(),
+            "make at least one character required".to_owned(),
+        ));
     }
-    Ok(built)
+    if shortest > Some(max_len) {
+        let hint = "raise max_len to the longest match in bytes".to_owned();
+        return Err(("max_len", "is shorter than the pattern's shortest match".to_owned(), hint));
+    }
+    Regex::builder()
+        .syntax(config)
+        .configure(Regex::config().nfa_size_limit(Some(COMPILED_MAX)).hybrid_cache_capacity(COMPILED_MAX))
+        .build_from_hir(&hir)
+        .map_err(|e| fault(e.to_string()))
 }
 
-trait MinLen {
-    fn get_nfa_min_len(&self) -> Option<usize>;
-}
-
-impl MinLen for Regex {
-    fn get_nfa_min_len(&self) -> Option<usize> {
-        None
+/// The first match that starts at or after `at`, each start looking no further than `max_len` bytes. Reads the text
+/// in stretches, so that a pattern that would run to the end of the text costs no more than one that does not.
+fn next_match(p: &Pattern, text: &str, mut at: usize) -> Option<Range<usize>> {
+    while at < text.len() {
+        let stop = text.len().min(at + 2 * p.max_len + STRETCH);
+        let Some(m) = p.regex.search(&Input::new(text).span(at..stop)) else {
+            if stop == text.len() {
+                return None;
+            }
+            at = stop - p.max_len;
+            continue;
+        };
+        let own_stop = text.len().min(m.start() + p.max_len);
+        if own_stop > stop {
+            at = m.start();
+            continue;
+        }
+        let own = Input::new(text).span(m.start()..own_stop).anchored(regex_automata::Anchored::Yes);
+        if let Some(own) = p.regex.search(&own).filter(|o| !o.is_empty()) {
+            return Some(own.start()..own.end());
+        }
+        at = m.start() + 1;
     }
+    None
 }
 
 fn scan_pattern(p: &Pattern, view: &ViewText<'_>, sink: &mut Sink) {
     let text = view.text;
     let mut at = view.floor;
-    while at < text.len() {
-        let Some(m) = p.regex.search(&Input::new(text).span(at..text.len())) else { break };
-        let mut range = m.start()..m.end();
+    while let Some(mut range) = next_match(p, text, at) {
+        // A byte class may have matched part of a character.
         while !text.is_char_boundary(range.start) {
             range.start -= 1;
         }
         while !text.is_char_boundary(range.end) {
             range.end += 1;
-        }
-        if m.is_empty() || range.len() > p.max_len {
-            // Too long to be one: the next may begin one character further on.
-            at = text.get(range.start..).and_then(|t| t.chars().next()).map_or(text.len(), |c| range.start.max(at) + c.len_utf8());
-            continue;
         }
         at = range.end;
         sink.matches.push(RawMatch {

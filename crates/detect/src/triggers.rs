@@ -5,12 +5,40 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// Words that injections have near their start, in rot13 below.
 const FIRST: &[&str] = &[
-    "ignore", "disregard", "forget", "override", "reveal", "pretend", "bypass", "system", "instruct", "you are",
-    "do anything", "print", "previous", "prompt", "jailbreak", "developer mode", "act as", "send the",
+    "ignore",
+    "disregard",
+    "forget",
+    "override",
+    "reveal",
+    "pretend",
+    "bypass",
+    "system",
+    "instruct",
+    "you are",
+    "do anything",
+    "print",
+    "previous",
+    "prompt",
+    "jailbreak",
+    "developer mode",
+    "act as",
+    "send the",
 ];
 /// Words that injections have near their end: reversed, they come first.
-const LAST: &[&str] =
-    &["instructions", "instruction", "prompt", "rules", "guidelines", "safety", "filters", "secrets", "password", "above", "restrictions", "before"];
+const LAST: &[&str] = &[
+    "instructions",
+    "instruction",
+    "prompt",
+    "rules",
+    "guidelines",
+    "safety",
+    "filters",
+    "secrets",
+    "password",
+    "above",
+    "restrictions",
+    "before",
+];
 
 /// The automaton over both.
 #[derive(Debug)]

@@ -5,7 +5,12 @@
 //! [`Durability::Behind`]: that is queued); entries get the indexes in the order of the calls; after one failed
 //! write every waiter and every later caller is refused until a restart.
 
-use crate::{error::LedgerError, log::{Ledger, Recovery}, note::Signer, volume::Volume};
+use crate::{
+    error::LedgerError,
+    log::{Ledger, Recovery},
+    note::Signer,
+    volume::Volume,
+};
 use cordon_types::Clock;
 use futures_channel::oneshot;
 use std::{
@@ -273,7 +278,8 @@ impl Writer {
     /// Waits for entries, for the end, or for the next checkpoint's time.
     fn take(&self, published_at: u64) -> (Vec<Waiting>, bool) {
         let mut queue = self.shared.lock();
-        while queue.waiting.is_empty() && !queue.stop && self.ledger.backlog() == 0 && !self.due(published_at) {
+        while queue.waiting.is_empty() && !queue.stop && self.ledger.backlog() == 0 && !self.due(published_at)
+        {
             queue = if self.ledger.size() > self.ledger.promised() {
                 // Real time passes here; whether the checkpoint is due is for the clock to say.
                 let pause = Duration::from_millis(self.options.publish_every_ms.clamp(1, 50));

@@ -27,7 +27,9 @@ pub enum LedgerError {
     #[error("the ledger's files: {0}")]
     Volume(#[from] VolumeError),
     /// The files do not agree with each other or with the key: nothing is written to such a ledger.
-    #[error("the ledger on disk does not hold together: {0}; keep a copy, then restore it or start a new ledger directory")]
+    #[error(
+        "the ledger on disk does not hold together: {0}; keep a copy, then restore it or start a new ledger directory"
+    )]
     Damaged(#[from] Tamper),
     /// A key, checkpoint or proof in text form cannot be read.
     #[error("{what} cannot be read: {problem}")]

@@ -79,7 +79,14 @@ impl Nodes for TileNodes<'_> {
         let first = index << inner;
         let n = first / tile::WIDTH;
         let slot = self.kept.get_mut(usize::from(tile_level));
-        let missing = || Tamper::new(Class::TileTruncated, &tile::path(Kind::Tile(tile_level), n), None, "a hash is not there");
+        let missing = || {
+            Tamper::new(
+                Class::TileTruncated,
+                &tile::path(Kind::Tile(tile_level), n),
+                None,
+                "a hash is not there",
+            )
+        };
         let slot = slot.ok_or_else(missing)?;
         if slot.as_ref().is_none_or(|(kept, _)| *kept != n) {
             let width = tile::width_at(tile_level, n, self.size);

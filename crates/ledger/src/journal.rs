@@ -105,9 +105,17 @@ pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<Contents<'a>, Tamper> {
     }
     let used = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     let tail = rest.get(..used).unwrap_or_default();
-    let good_behind = tail.windows(MAGIC.len()).enumerate().any(|(at, w)| w == MAGIC && tail.get(at..).and_then(|_| rest.get(at..)).and_then(parse).is_some());
+    let good_behind = tail
+        .windows(MAGIC.len())
+        .enumerate()
+        .any(|(at, w)| w == MAGIC && tail.get(at..).and_then(|_| rest.get(at..)).and_then(parse).is_some());
     if good_behind {
-        return Err(Tamper::new(Class::JournalDamaged, file, None, "a broken frame has a good one behind it"));
+        return Err(Tamper::new(
+            Class::JournalDamaged,
+            file,
+            None,
+            "a broken frame has a good one behind it",
+        ));
     }
     Ok(Contents { frames, torn: used as u64 })
 }

@@ -37,11 +37,11 @@ pub use error::LedgerError;
 pub use log::{Ledger, Recovery};
 pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
-pub use proof::{consistency, prove, verify_consistency, verify_proof, ConsistencyProof, InclusionProof};
+pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,
 };
-pub use show::{show, Filter, Shown};
-pub use verify::{verify, Class, Tamper, Verified};
+pub use show::{Filter, Shown, show};
+pub use verify::{Class, Tamper, Verified, verify};
 pub use volume::{Volume, VolumeError};

@@ -66,7 +66,11 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens the directory, recovers what a crash left in the journal, and publishes it.
-    pub fn open(volume: Box<dyn Volume>, signer: Signer, options: &Options) -> Result<(Self, Recovery), LedgerError> {
+    pub fn open(
+        volume: Box<dyn Volume>,
+        signer: Signer,
+        options: &Options,
+    ) -> Result<(Self, Recovery), LedgerError> {
         if options.origin != signer.name() {
             return Err(LedgerError::malformed("the origin", "it must be the signing key's name"));
         }
@@ -215,7 +219,8 @@ impl Ledger {
             self.volume.remove(&journal::path(*oldest))?;
             self.journals.remove(0);
         }
-        let full: Vec<_> = self.forerunners.iter().filter(|(k, n)| width(*k, *n, size) == tile::WIDTH).copied().collect();
+        let full: Vec<_> =
+            self.forerunners.iter().filter(|(k, n)| width(*k, *n, size) == tile::WIDTH).copied().collect();
         for (kind, n) in full {
             let dir = format!("{}.p", tile::path(kind, n));
             for name in self.volume.list(&dir)? {
@@ -231,7 +236,7 @@ impl Ledger {
         let size = self.promised;
         for level in 0_u8..8 {
             let hashes = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
-            if hashes % tile::WIDTH > 0 {
+            if !hashes.is_multiple_of(tile::WIDTH) {
                 self.forerunners.insert((Kind::Tile(level), hashes / tile::WIDTH));
                 if level == 0 {
                     self.forerunners.insert((Kind::Entries, hashes / tile::WIDTH));

@@ -40,7 +40,7 @@ pub struct Catalogue(BTreeSet<Arc<str>>);
 
 impl Catalogue {
     /// Names longer than this, or with control characters in them, are never known: they are recorded as digests.
-    pub const MAX_NAME: usize = 128;
+    pub const MAX_NAME: usize = 192;
 
     // SECURITY: call this with names from the operator's own files only. Whatever goes in may be printed
     // in records for ever.

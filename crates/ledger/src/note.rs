@@ -48,7 +48,11 @@ fn name_ok(name: &str) -> bool {
 }
 
 fn key_hash(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let full = Sha256::new().chain_update(name).chain_update([b'\n', ED25519]).chain_update(key.as_bytes()).finalize();
+    let full = Sha256::new()
+        .chain_update(name)
+        .chain_update([b'\n', ED25519])
+        .chain_update(key.as_bytes())
+        .finalize();
     full.first_chunk::<4>().copied().unwrap_or_default()
 }
 
@@ -56,7 +60,10 @@ impl Signer {
     /// A new key for the log `origin`, from 32 bytes of entropy.
     pub fn generate(origin: &str, entropy: [u8; 32]) -> Result<Self, LedgerError> {
         if !name_ok(origin) {
-            return Err(LedgerError::malformed("the origin", "it must have no spaces, control characters or `+`"));
+            return Err(LedgerError::malformed(
+                "the origin",
+                "it must have no spaces, control characters or `+`",
+            ));
         }
         let entropy = Zeroizing::new(entropy);
         Ok(Self { name: origin.to_owned(), key: SigningKey::from_bytes(&entropy) })
@@ -65,9 +72,13 @@ impl Signer {
     /// Reads the text form: `PRIVATE+KEY+<name>+<hash>+<key>`.
     pub fn from_text(text: &str) -> Result<Self, LedgerError> {
         let bad = |problem| LedgerError::malformed("the signing key", problem);
-        let rest = text.trim_end().strip_prefix("PRIVATE+KEY+").ok_or_else(|| bad("it must begin with PRIVATE+KEY+"))?;
+        let rest = text
+            .trim_end()
+            .strip_prefix("PRIVATE+KEY+")
+            .ok_or_else(|| bad("it must begin with PRIVATE+KEY+"))?;
         let (name, hash, data) = parts(rest).ok_or_else(|| bad("it must be name+hash+base64"))?;
-        let data = Zeroizing::new(BASE64.decode(data.as_bytes()).map_err(|_| bad("its last part is not base64"))?);
+        let data =
+            Zeroizing::new(BASE64.decode(data.as_bytes()).map_err(|_| bad("its last part is not base64"))?);
         let (&algorithm, seed) = data.split_first().ok_or_else(|| bad("it is empty"))?;
         let seed: &[u8; 32] = seed.try_into().map_err(|_| bad("an Ed25519 key has 32 bytes"))?;
         if algorithm != ED25519 {
@@ -144,7 +155,12 @@ impl VerifierKey {
     pub fn to_text(&self) -> String {
         let mut data = vec![ED25519];
         data.extend_from_slice(self.key.as_bytes());
-        format!("{}+{:08x}+{}", self.name, u32::from_be_bytes(key_hash(&self.name, &self.key)), BASE64.encode(&data))
+        format!(
+            "{}+{:08x}+{}",
+            self.name,
+            u32::from_be_bytes(key_hash(&self.name, &self.key)),
+            BASE64.encode(&data)
+        )
     }
 
     /// The name: the log's origin.

@@ -55,14 +55,19 @@ impl InclusionProof {
     /// Reads the text. Extra data is allowed and left alone: it is not authenticated.
     pub fn from_text(text: &str) -> Result<Self, LedgerError> {
         let bad = |problem| LedgerError::malformed("the proof", problem);
-        let rest = text.strip_prefix(HEADER).ok_or_else(|| bad("its first line must be c2sp.org/tlog-proof@v1"))?;
-        let (head, checkpoint) = rest.split_once("\n\n").ok_or_else(|| bad("it has no empty line before the checkpoint"))?;
+        let rest =
+            text.strip_prefix(HEADER).ok_or_else(|| bad("its first line must be c2sp.org/tlog-proof@v1"))?;
+        let (head, checkpoint) =
+            rest.split_once("\n\n").ok_or_else(|| bad("it has no empty line before the checkpoint"))?;
         let mut lines = head.split('\n').peekable();
         if let Some(extra) = lines.next_if(|l| l.starts_with("extra ")) {
             let data = extra.strip_prefix("extra ").unwrap_or_default();
             BASE64.decode(data.as_bytes()).map_err(|_| bad("its extra data is not base64"))?;
         }
-        let index = lines.next().and_then(|l| l.strip_prefix("index ")).ok_or_else(|| bad("its index line is missing"))?;
+        let index = lines
+            .next()
+            .and_then(|l| l.strip_prefix("index "))
+            .ok_or_else(|| bad("its index line is missing"))?;
         let number: u64 = index.parse().map_err(|_| bad("its index is no number"))?;
         if number.to_string() != index {
             return Err(bad("its index is not in canonical form"));
@@ -100,12 +105,19 @@ pub fn prove(volume: &dyn Volume, key: &VerifierKey, index: u64) -> Result<Inclu
 }
 
 /// Checks an inclusion proof for `entry`, offline. The checkpoint that it is under.
-pub fn verify_proof(proof: &InclusionProof, entry: &[u8], key: &VerifierKey) -> Result<Checkpoint, LedgerError> {
+pub fn verify_proof(
+    proof: &InclusionProof,
+    entry: &[u8],
+    key: &VerifierKey,
+) -> Result<Checkpoint, LedgerError> {
     let head = Checkpoint::open(&proof.checkpoint, key).map_err(verify::checkpoint_tamper)?;
     let root = tree::root_by_inclusion(tree::leaf_hash(entry), proof.index, head.size, &proof.hashes);
-    let root = root.ok_or(LedgerError::ProofFails { problem: "its length does not fit its index and size" })?;
+    let root =
+        root.ok_or(LedgerError::ProofFails { problem: "its length does not fit its index and size" })?;
     if root != head.root {
-        return Err(LedgerError::ProofFails { problem: "the entry and the hashes do not lead to the checkpoint's root" });
+        return Err(LedgerError::ProofFails {
+            problem: "the entry and the hashes do not lead to the checkpoint's root",
+        });
     }
     Ok(head)
 }
@@ -122,7 +134,12 @@ pub struct ConsistencyProof {
 }
 
 /// The consistency proof between two sizes, both at most that of the present checkpoint.
-pub fn consistency(volume: &dyn Volume, key: &VerifierKey, old: u64, new: u64) -> Result<ConsistencyProof, LedgerError> {
+pub fn consistency(
+    volume: &dyn Volume,
+    key: &VerifierKey,
+    old: u64,
+    new: u64,
+) -> Result<ConsistencyProof, LedgerError> {
     let (_, head) = head(volume, key)?;
     if let Some(index) = [old, new].into_iter().find(|n| *n > head.size) {
         return Err(LedgerError::NoEntry { index, size: head.size });
@@ -135,7 +152,12 @@ pub fn consistency(volume: &dyn Volume, key: &VerifierKey, old: u64, new: u64) -
 }
 
 /// Checks a consistency proof between two signed checkpoints, offline.
-pub fn verify_consistency(proof: &ConsistencyProof, old: &str, new: &str, key: &VerifierKey) -> Result<(), LedgerError> {
+pub fn verify_consistency(
+    proof: &ConsistencyProof,
+    old: &str,
+    new: &str,
+    key: &VerifierKey,
+) -> Result<(), LedgerError> {
     let open = |text| Checkpoint::open(text, key).map_err(verify::checkpoint_tamper);
     let (old, new) = (open(old)?, open(new)?);
     if (proof.old, proof.new) != (old.size, new.size) {

@@ -33,11 +33,23 @@ pub(crate) fn read(volume: &dyn Volume, key: &VerifierKey) -> Result<Found, Ledg
     let size = head.as_ref().map_or(0, |h| h.size);
     let (edge, bundle) = right_edge(volume, size)?;
     if head.as_ref().is_some_and(|h| h.root != edge.root()) {
-        return Err(Tamper::new(Class::RootMismatch, CHECKPOINT, None, "the right edge's tiles do not lead to its root").into());
+        return Err(Tamper::new(
+            Class::RootMismatch,
+            CHECKPOINT,
+            None,
+            "the right edge's tiles do not lead to its root",
+        )
+        .into());
     }
-    let (journals, entries, torn_bytes) = read_journals(volume, size)?;
+    let Journals { firsts: journals, entries, torn: torn_bytes } = read_journals(volume, size)?;
     if head.is_none() && entries.is_empty() && !volume.list("tile")?.is_empty() {
-        return Err(Tamper::new(Class::MissingCheckpoint, CHECKPOINT, None, "there are tiles and no checkpoint").into());
+        return Err(Tamper::new(
+            Class::MissingCheckpoint,
+            CHECKPOINT,
+            None,
+            "there are tiles and no checkpoint",
+        )
+        .into());
     }
     let report = Recovery { published: size, recovered: entries.len() as u64, torn_bytes };
     let found = Found { edge, bundle, entries, journals, has_checkpoint: head.is_some(), report };
@@ -59,14 +71,16 @@ fn right_edge(volume: &dyn Volume, size: u64) -> Result<(Edge, Vec<u8>), LedgerE
             break;
         }
         let width = hashes % tile::WIDTH;
-        let tile = if width == 0 { Vec::new() } else { files::hashes(volume, level, hashes / tile::WIDTH, width)? };
+        let tile =
+            if width == 0 { Vec::new() } else { files::hashes(volume, level, hashes / tile::WIDTH, width)? };
         levels.push(tile);
     }
     let mut encoded = Vec::new();
     let width = size % tile::WIDTH;
     if width > 0 {
         let (path, bytes) = files::bundle(volume, size / tile::WIDTH, width)?;
-        let broken = || Tamper::new(Class::BundleTruncated, &path, None, "it does not hold the entries of its tile");
+        let broken =
+            || Tamper::new(Class::BundleTruncated, &path, None, "it does not hold the entries of its tile");
         let mut entries = tile::entries(&bytes).ok_or_else(broken)?;
         let leaves = levels.first().map(Vec::as_slice).unwrap_or_default();
         entries.truncate(leaves.len());
@@ -75,7 +89,13 @@ fn right_edge(volume: &dyn Volume, size: u64) -> Result<(Edge, Vec<u8>), LedgerE
         }
         for (entry, leaf) in entries.iter().zip(leaves) {
             if tree::leaf_hash(entry) != *leaf {
-                return Err(Tamper::new(Class::EntryChanged, &path, None, "an entry does not fit its leaf hash").into());
+                return Err(Tamper::new(
+                    Class::EntryChanged,
+                    &path,
+                    None,
+                    "an entry does not fit its leaf hash",
+                )
+                .into());
             }
             tile::push_entry(&mut encoded, entry);
         }
@@ -83,8 +103,18 @@ fn right_edge(volume: &dyn Volume, size: u64) -> Result<(Edge, Vec<u8>), LedgerE
     Ok((Edge::restore(levels, size), encoded))
 }
 
-/// Every journal's first index, the entries beyond `size`, and how many bytes of a torn frame there were.
-pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<(Vec<u64>, Vec<Vec<u8>>, u64), LedgerError> {
+/// What all journals hold.
+pub(crate) struct Journals {
+    /// The first index of each.
+    pub(crate) firsts: Vec<u64>,
+    /// The entries beyond the checkpoint.
+    pub(crate) entries: Vec<Vec<u8>>,
+    /// Bytes of a torn frame.
+    pub(crate) torn: u64,
+}
+
+/// Reads every journal beside a checkpoint of `size`.
+pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<Journals, LedgerError> {
     let mut firsts = Vec::new();
     for name in volume.list(journal::DIR)? {
         let foreign = || Tamper::new(Class::ForeignFile, &name, None, "it is no journal of this ledger");
@@ -100,7 +130,9 @@ pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<(Vec<u64>,
         torn += contents.torn;
         let mut expected = *first;
         for frame in contents.frames {
-            let gap = |index| Tamper::new(Class::JournalGap, &path, Some(index), "entries before this one are missing");
+            let gap = |index| {
+                Tamper::new(Class::JournalGap, &path, Some(index), "entries before this one are missing")
+            };
             if frame.first != expected || frame.first > size + entries.len() as u64 {
                 return Err(gap(frame.first).into());
             }
@@ -113,13 +145,19 @@ pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<(Vec<u64>,
                 } else if index < size {
                     known.check(volume, size, index, entry, &path)?;
                 } else {
-                    return Err(Tamper::new(Class::JournalDamaged, &path, Some(index), "the index stands in two frames").into());
+                    return Err(Tamper::new(
+                        Class::JournalDamaged,
+                        &path,
+                        Some(index),
+                        "the index stands in two frames",
+                    )
+                    .into());
                 }
             }
             expected = frame.first + frame.entries.len() as u64;
         }
     }
-    Ok((firsts, entries, torn))
+    Ok(Journals { firsts, entries, torn })
 }
 
 /// The last level-0 tile that was looked at.
@@ -127,7 +165,14 @@ pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<(Vec<u64>,
 struct Published(Option<(u64, Vec<Hash>)>);
 
 impl Published {
-    fn check(&mut self, volume: &dyn Volume, size: u64, index: u64, entry: &[u8], path: &str) -> Result<(), LedgerError> {
+    fn check(
+        &mut self,
+        volume: &dyn Volume,
+        size: u64,
+        index: u64,
+        entry: &[u8],
+        path: &str,
+    ) -> Result<(), LedgerError> {
         let n = index / tile::WIDTH;
         if self.0.as_ref().is_none_or(|(kept, _)| *kept != n) {
             self.0 = Some((n, files::hashes(volume, 0, n, tile::width_at(0, n, size))?));
@@ -137,7 +182,8 @@ impl Published {
         if leaf == Some(&tree::leaf_hash(entry)) {
             return Ok(());
         }
-        Err(Tamper::new(Class::JournalDamaged, path, Some(index), "the entry differs from the published one").into())
+        Err(Tamper::new(Class::JournalDamaged, path, Some(index), "the entry differs from the published one")
+            .into())
     }
 }
 
@@ -147,7 +193,13 @@ fn beyond(volume: &dyn Volume, published: u64, size: u64) -> Result<(), LedgerEr
     for n in [n, n + 1] {
         let path = tile::path(tile::Kind::Entries, n);
         if volume.read(&path)?.is_some() && (n + 1) * tile::WIDTH > size.max(published) {
-            return Err(Tamper::new(Class::CheckpointRolledBack, CHECKPOINT, Some(size), "entries beyond it are on the disk").into());
+            return Err(Tamper::new(
+                Class::CheckpointRolledBack,
+                CHECKPOINT,
+                Some(size),
+                "entries beyond it are on the disk",
+            )
+            .into());
         }
     }
     Ok(())

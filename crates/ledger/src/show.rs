@@ -77,7 +77,8 @@ fn bundle(volume: &dyn Volume, n: u64, size: u64) -> Result<Vec<(u64, Vec<u8>)>,
     let width = tile::width_at(0, n, size);
     let (path, bytes) = files::bundle(volume, n, width)?;
     let first = n * tile::WIDTH;
-    let broken = || verify::Tamper::new(verify::Class::BundleTruncated, &path, Some(first), "it ends amid an entry");
+    let broken =
+        || verify::Tamper::new(verify::Class::BundleTruncated, &path, Some(first), "it ends amid an entry");
     let entries = tile::entries(&bytes).ok_or_else(broken)?;
     let wanted = usize::try_from(width).unwrap_or(usize::MAX);
     if entries.len() < wanted {

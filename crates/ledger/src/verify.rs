@@ -11,8 +11,8 @@
 mod class;
 mod extra;
 
-pub use class::{Class, Tamper};
 pub(crate) use class::checkpoint_tamper;
+pub use class::{Class, Tamper};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -61,7 +61,8 @@ pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, Ledger
         pass.bundle(n)?;
         n += 1;
     }
-    let rest: Vec<_> = pass.edge.partial().filter(|(level, ..)| *level > 0).map(|(l, n, h)| (l, n, h.to_vec())).collect();
+    let rest: Vec<_> =
+        pass.edge.partial().filter(|(level, ..)| *level > 0).map(|(l, n, h)| (l, n, h.to_vec())).collect();
     for (level, n, expected) in rest {
         pass.upper(level, n, &expected)?;
     }
@@ -96,7 +97,9 @@ impl Pass<'_> {
         self.bundles += 1;
         let first = n * tile::WIDTH;
         let Some(entries) = tile::entries(&bytes) else {
-            return Err(Tamper::new(Class::BundleTruncated, &path, Some(first), "it ends amid an entry").into());
+            return Err(
+                Tamper::new(Class::BundleTruncated, &path, Some(first), "it ends amid an entry").into()
+            );
         };
         let mut found: Vec<Hash> = entries.iter().map(|e| tree::leaf_hash(e)).collect();
         let expected = files::hashes(self.volume, 0, n, width)?;
@@ -136,14 +139,20 @@ impl Pass<'_> {
     /// Entries and tile disagree. Which of them was changed, and how?
     fn blame(&self, n: u64, path: &str, found: &[Hash], expected: &[Hash]) -> Tamper {
         let first = n * tile::WIDTH;
-        if !self.tile_has_parent(n, expected) && found.len() == expected.len() && self.tile_has_parent(n, found) {
+        if !self.tile_has_parent(n, expected)
+            && found.len() == expected.len()
+            && self.tile_has_parent(n, found)
+        {
             let path = tile::path_of_width(Kind::Tile(0), n, expected.len() as u64);
             return Tamper::new(Class::TileChanged, &path, Some(first), "a hash is not that of its entry");
         }
         let same = found.iter().zip(expected).take_while(|(a, b)| a == b).count();
         let index = Some(first + same as u64);
-        let (rest_found, rest) = (found.get(same..).unwrap_or_default(), expected.get(same..).unwrap_or_default());
-        let begins = |long: &[Hash], short: &[Hash]| !short.is_empty() && long.iter().zip(short).all(|(a, b)| a == b);
+        let (rest_found, rest) =
+            (found.get(same..).unwrap_or_default(), expected.get(same..).unwrap_or_default());
+        let begins = |long: &[Hash], short: &[Hash]| {
+            !long.is_empty() && !short.is_empty() && long.iter().zip(short).all(|(a, b)| a == b)
+        };
         let (mut sorted_found, mut sorted) = (rest_found.to_vec(), rest.to_vec());
         sorted_found.sort_unstable();
         sorted.sort_unstable();

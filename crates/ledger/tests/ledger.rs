@@ -1,36 +1,43 @@
 //! The ledger as a whole: the committer over memory, recovery from every fault, tampering by class, proofs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's own functions fail by panicking, as its cases do"
+)]
+
 mod log {
     //! One file a theme.
-    pub mod committing;
-    pub mod faults;
-    pub mod proofs;
-    pub mod tampering;
+    pub(crate) mod committing;
+    pub(crate) mod faults;
+    pub(crate) mod proofs;
+    pub(crate) mod tampering;
 }
 
 use cordon_ledger::{Ledger, Options, Signer, VerifierKey};
 use cordon_testkit::MemoryVolume;
 
-pub const ORIGIN: &str = "example.com/cordon/test";
+pub(crate) const ORIGIN: &str = "example.com/cordon/test";
 
-pub fn signer() -> Signer {
+pub(crate) fn signer() -> Signer {
     Signer::generate(ORIGIN, [42; 32]).unwrap()
 }
 
-pub fn key() -> VerifierKey {
+pub(crate) fn key() -> VerifierKey {
     signer().verifier()
 }
 
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { journal_preallocate: 4096, ..Options::new(ORIGIN) }
 }
 
-pub fn leaf(index: u64) -> Vec<u8> {
+pub(crate) fn leaf(index: u64) -> Vec<u8> {
     format!("{{\"entry\":{index}}}").into_bytes()
 }
 
 /// A closed ledger with entries 0..size.
-pub fn ledger(size: u64) -> MemoryVolume {
+pub(crate) fn ledger(size: u64) -> MemoryVolume {
     let volume = MemoryVolume::new();
     let (mut ledger, _) = Ledger::open(Box::new(volume.clone()), signer(), &options()).unwrap();
     let leaves: Vec<_> = (0..size).map(leaf).collect();

@@ -123,7 +123,7 @@ impl Exchange {
         Query { agent: &self.caller.agent, on_behalf: self.caller.on_behalf, action, resource, facts, now }
     }
 
-    pub(crate) const fn guards(&self) -> Guards {
+    pub(crate) fn guards(&self) -> Guards {
         self.gate.guards
     }
 }

@@ -271,3 +271,70 @@ impl Volume for FileVolume {
         fs::fsync(&journal.file).map_err(failed("sync", path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_second_writer_is_refused_and_a_reader_is_not() {
+        let dir = dir();
+        let first = FileVolume::open(dir.path()).unwrap();
+        let second = FileVolume::open(dir.path()).err().unwrap();
+        assert!(second.message.contains("another process"), "{second}");
+        assert!(FileVolume::open_read_only(dir.path()).is_ok());
+        drop(first);
+        assert!(FileVolume::open(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn files_come_back_and_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = dir();
+        let mut volume = FileVolume::open(dir.path()).unwrap();
+        volume.write_atomic("tile/0/x001/234.p/5", b"abc").unwrap();
+        volume.preallocate("journal/1", 64).unwrap();
+        volume.append("journal/1", b"de").unwrap();
+        volume.append("journal/1", b"f").unwrap();
+        volume.sync("journal/1").unwrap();
+        assert_eq!(volume.read("tile/0/x001/234.p/5").unwrap().unwrap(), b"abc");
+        let journal = volume.read("journal/1").unwrap().unwrap();
+        assert!(journal.starts_with(b"def") && journal.iter().skip(3).all(|b| *b == 0));
+        assert_eq!(volume.list("tile/0/x001").unwrap(), ["234.p/"]);
+        assert_eq!(volume.read("tile/1/000").unwrap(), None);
+        let mode = std::fs::metadata(dir.path().join("journal/1")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        volume.remove("tile/0/x001/234.p/5").unwrap();
+        assert!(volume.list("tile/0/x001").unwrap().is_empty());
+        volume.remove("tile/0/x001/234.p/5").unwrap();
+    }
+
+    #[test]
+    fn links_and_ways_out_are_not_followed() {
+        let (dir, other) = (dir(), dir());
+        std::fs::write(other.path().join("secret"), b"x").unwrap();
+        std::os::unix::fs::symlink(other.path(), dir.path().join("tile")).unwrap();
+        std::os::unix::fs::symlink(other.path().join("secret"), dir.path().join("checkpoint")).unwrap();
+        let mut volume = FileVolume::open(dir.path()).unwrap();
+        assert!(volume.read("checkpoint").is_err());
+        assert!(volume.read("tile/secret").is_err());
+        assert!(volume.read("../secret").is_err() || volume.read("../secret").unwrap().is_none());
+        assert!(volume.write_atomic("tile/new", b"x").is_err());
+        assert_eq!(std::fs::read(other.path().join("secret")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_reader_writes_nothing() {
+        let dir = dir();
+        drop(FileVolume::open(dir.path()).unwrap());
+        let mut volume = FileVolume::open_read_only(dir.path()).unwrap();
+        assert!(volume.write_atomic("a", b"").is_err());
+        assert!(volume.append("a", b"").is_err());
+        assert!(volume.remove("a").is_err());
+        assert!(volume.list("").unwrap().iter().all(|n| n == "lock"));
+    }
+}

@@ -79,7 +79,9 @@ impl Volume for MemoryVolume {
         let files = self.files();
         let inside = files.keys().filter_map(|p| p.strip_prefix(&prefix));
         let mut names: Vec<String> = inside
-            .map(|rest| rest.split_once('/').map_or_else(|| rest.to_owned(), |(folder, _)| format!("{folder}/")))
+            .map(|rest| {
+                rest.split_once('/').map_or_else(|| rest.to_owned(), |(folder, _)| format!("{folder}/"))
+            })
             .collect();
         names.sort_unstable();
         names.dedup();
@@ -158,7 +160,8 @@ impl BreakingVolume {
             *done += 1;
             *done - 1
         };
-        let broken = Err(VolumeError { operation, path: path.to_owned(), message: "broken by the test".to_owned() });
+        let broken =
+            Err(VolumeError { operation, path: path.to_owned(), message: "broken by the test".to_owned() });
         if now < self.at {
             return whole(&mut self.inner);
         }

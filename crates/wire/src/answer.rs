@@ -8,7 +8,7 @@ use crate::json::splice::{Patch, apply, bad};
 use crate::json::{Doc, Kind, Tape, escape_into, scan};
 use crate::limits::Limits;
 use crate::request::{bytes_of, quoted, remove, text_patches};
-use crate::span::{Issued, Span, Usage, Used};
+use crate::span::{Issued, Span, TextEdit, Usage, Used};
 use crate::table::{Rule, Table};
 use bytes::Bytes;
 use cordon_types::{Dialect, Feature, Operation, SpanKind};
@@ -64,7 +64,7 @@ pub enum AnswerEdit {
         /// Index into `Answer::spans`.
         span: usize,
         /// Bytes of the span's text, and what to put there.
-        edits: Vec<(Range<usize>, String)>,
+        edits: Vec<TextEdit>,
     },
     /// Takes a call out and says so in its place.
     DenyCall {

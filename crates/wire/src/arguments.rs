@@ -5,10 +5,9 @@ use crate::fault::WireError;
 use crate::json::splice::{Patch, apply, bad, within_string};
 use crate::json::{Kind, scan};
 use crate::limits::Limits;
-use crate::span::{Place, Span, Splice};
+use crate::span::{Place, Span, Splice, TextEdit};
 use crate::table::inner_spans;
 use cordon_types::SpanKind;
-use std::ops::Range;
 
 /// The path of every span in arguments that stand alone.
 const PATH: &str = "arguments";
@@ -46,7 +45,7 @@ pub fn parse_arguments(text: &str, limits: &Limits) -> Result<Arguments, WireErr
 
 impl Arguments {
     /// The arguments with these parts replaced; everything else keeps its bytes.
-    pub fn render(&self, edits: &[(usize, Vec<(Range<usize>, String)>)]) -> Result<String, WireError> {
+    pub fn render(&self, edits: &[(usize, Vec<TextEdit>)]) -> Result<String, WireError> {
         let mut patches = Vec::new();
         for (span, edits) in edits {
             let span = self.spans.get(*span).ok_or_else(|| bad("no such span"))?;
@@ -58,11 +57,7 @@ impl Arguments {
 }
 
 /// Edits of an inner span, as patches of the JSON text it stands in.
-pub(crate) fn inner_patches(
-    span: &Span,
-    text: &str,
-    edits: &[(Range<usize>, String)],
-) -> Result<Vec<Patch>, WireError> {
+pub(crate) fn inner_patches(span: &Span, text: &str, edits: &[TextEdit]) -> Result<Vec<Patch>, WireError> {
     if let Splice::Refuse(why) = span.splice {
         return Err(bad(&format!("this text must not change ({why})")));
     }
@@ -73,6 +68,6 @@ pub(crate) fn inner_patches(
 }
 
 /// A caller's edits as patches of the decoded text.
-pub(crate) fn patches(edits: &[(Range<usize>, String)]) -> Vec<Patch> {
+pub(crate) fn patches(edits: &[TextEdit]) -> Vec<Patch> {
     edits.iter().map(|(range, with)| Patch { range: range.clone(), with: with.clone() }).collect()
 }

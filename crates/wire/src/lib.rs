@@ -32,8 +32,11 @@ mod stream;
 
 pub use answer::{Answer, AnswerEdit, Call, parse_answer};
 pub use arguments::{Arguments, parse_arguments};
+pub use error::{ApiError, UpstreamError, error_body, error_event, error_kind, parse_upstream_error};
 pub use fault::{WireCode, WireError};
 pub use limits::Limits;
 pub use request::{Forced, Request, RequestEdit, Tool, ToolKind, parse_request};
 pub use rows::{Is, Row, rows, rows_json};
-pub use span::{Issued, Span, Splice, Usage, Used};
+pub use span::{Issued, Span, Splice, TextEdit, Usage, Used};
+pub use sse::{Frame, SseReader};
+pub use stream::{CallKey, Channel, Event, EventEdit, Part, parse_event, text_event};

@@ -8,7 +8,7 @@ use crate::fault::{WireCode, WireError};
 use crate::json::splice::{Patch, apply, bad, within_string};
 use crate::json::{Doc, Tape, escape_into, scan};
 use crate::limits::Limits;
-use crate::span::{Issued, Span, Splice, Used};
+use crate::span::{Issued, Span, Splice, TextEdit, Used};
 use bytes::Bytes;
 use cordon_types::{Feature, Operation};
 use std::ops::Range;
@@ -97,7 +97,7 @@ pub enum RequestEdit {
         /// Index into `Request::spans`.
         span: usize,
         /// Bytes of the span's text, and what to put there.
-        edits: Vec<(Range<usize>, String)>,
+        edits: Vec<TextEdit>,
     },
     /// Takes the tool of this index out of the offer.
     RemoveTool(usize),
@@ -206,10 +206,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Patches for edits of spans: those within one outer string are gathered, since they share its escapes.
-pub(crate) fn text_patches(
-    doc: Doc<'_>,
-    texts: &[(&Span, &[(Range<usize>, String)])],
-) -> Result<Vec<Patch>, WireError> {
+pub(crate) fn text_patches(doc: Doc<'_>, texts: &[(&Span, &[TextEdit])]) -> Result<Vec<Patch>, WireError> {
     let mut by_node: Vec<(u32, Vec<Patch>)> = Vec::new();
     for (span, edits) in texts {
         if let Splice::Refuse(why) = span.splice {

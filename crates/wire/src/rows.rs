@@ -75,7 +75,7 @@ pub fn rows() -> Vec<Row> {
         let row = move |(path, is)| Row { op, direction, stream, path, is };
         table.rows().into_iter().map(row).collect::<Vec<_>>()
     };
-    tables.into_iter().flat_map(|t| of(t, false)).collect()
+    tables.into_iter().flat_map(|t| of(t, false)).chain(crate::stream::stream_rows()).collect()
 }
 
 /// The rows as a JSON array of objects with `operation`, `direction`, `stream`, `path` and `is`.

@@ -80,3 +80,6 @@ pub struct Usage {
     /// Those of `input` that were read from a cache.
     pub cached: Option<u64>,
 }
+
+/// One replacement in a span: bytes of its text, and what to put there.
+pub type TextEdit = (Range<usize>, String);

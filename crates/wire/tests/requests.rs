@@ -1,4 +1,10 @@
 //! Requests of both dialects: goldens, refusals, edits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 use bytes::Bytes;
 use cordon_types::{Feature, Operation};

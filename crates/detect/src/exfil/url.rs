@@ -36,15 +36,72 @@ pub(super) struct Carries {
 
 /// Words that a placeholder or parameter for stolen data is named by.
 const DATA_WORDS: &[&str] = &[
-    "data", "secret", "token", "api_key", "apikey", "api-key", "password", "passwd", "pwd", "prompt", "history", "conversation",
-    "context", "summary", "message", "content", "base64", "b64", "encoded", "leak", "exfil", "stolen", "cookie", "credential",
-    "user_info", "userinfo", "user_data", "private", "chat", "answer", "payload", "memory", "env", "ssn", "card", "email",
+    "data",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "password",
+    "passwd",
+    "pwd",
+    "prompt",
+    "history",
+    "conversation",
+    "context",
+    "summary",
+    "message",
+    "content",
+    "base64",
+    "b64",
+    "encoded",
+    "leak",
+    "exfil",
+    "stolen",
+    "cookie",
+    "credential",
+    "user_info",
+    "userinfo",
+    "user_data",
+    "private",
+    "chat",
+    "answer",
+    "payload",
+    "memory",
+    "env",
+    "ssn",
+    "card",
+    "email",
 ];
 /// Parameter names that ordinary links do not have.
 const STOLEN: &[&str] = &[
-    "data", "secret", "secrets", "leak", "exfil", "stolen", "cookie", "cookies", "password", "passwd", "pwd", "prompt", "history",
-    "conversation", "chat_history", "payload", "api_key", "apikey", "credentials", "system_prompt", "context", "memory", "ssn",
-    "private_key", "env", "loot", "dump",
+    "data",
+    "secret",
+    "secrets",
+    "leak",
+    "exfil",
+    "stolen",
+    "cookie",
+    "cookies",
+    "password",
+    "passwd",
+    "pwd",
+    "prompt",
+    "history",
+    "conversation",
+    "chat_history",
+    "payload",
+    "api_key",
+    "apikey",
+    "credentials",
+    "system_prompt",
+    "context",
+    "memory",
+    "ssn",
+    "private_key",
+    "env",
+    "loot",
+    "dump",
 ];
 /// From so many bytes on, one parameter's text is more than an address needs.
 const LONG_VALUE: usize = 120;
@@ -56,8 +113,13 @@ impl<'a> Url<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let rest = match text.find(':') {
-            Some(colon) if is_web_scheme(text.get(..colon)?) => text.get(colon + 1..)?.trim_start_matches(['/', '\\']),
-            _ => text.strip_prefix("//").or_else(|| text.strip_prefix("/\\")).or_else(|| text.strip_prefix("\\\\"))?,
+            Some(colon) if is_web_scheme(text.get(..colon)?) => {
+                text.get(colon + 1..)?.trim_start_matches(['/', '\\'])
+            }
+            _ => text
+                .strip_prefix("//")
+                .or_else(|| text.strip_prefix("/\\"))
+                .or_else(|| text.strip_prefix("\\\\"))?,
         };
         let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end)?;
@@ -95,7 +157,8 @@ impl<'a> Url<'a> {
             found.personal |= is_token(segment);
         }
         for label in self.host.rsplit('.').skip(2) {
-            found.encoded |= label.len() >= 16 && (reads_as_text(label) || (label.len() >= 28 && mixed(label)));
+            found.encoded |=
+                label.len() >= 16 && (reads_as_text(label) || (label.len() >= 28 && mixed(label)));
             found.placeholder |= names_data(label);
         }
         found
@@ -104,9 +167,11 @@ impl<'a> Url<'a> {
 
 fn look(value: &str, found: &mut Carries) {
     found.placeholder |= names_data(value);
-    found.encoded |= reads_as_text(value) || (value.len() >= 48 && mixed(value) && !value.contains(['+', '%', ' ']));
+    found.encoded |=
+        reads_as_text(value) || (value.len() >= 48 && mixed(value) && !value.contains(['+', '%', ' ']));
     let at = value.find('@').or_else(|| value.find("%40"));
-    found.personal |= is_token(value) || at.is_some_and(|at| at > 0 && value.get(at..).is_some_and(|v| v.contains('.')));
+    found.personal |=
+        is_token(value) || at.is_some_and(|at| at > 0 && value.get(at..).is_some_and(|v| v.contains('.')));
 }
 
 fn is_web_scheme(scheme: &str) -> bool {
@@ -116,7 +181,10 @@ fn is_web_scheme(scheme: &str) -> bool {
 /// Whether a part is a place for data: a bracketed or shouted name of what is stolen.
 fn names_data(part: &str) -> bool {
     let lower = part.to_ascii_lowercase();
-    let bracketed = lower.contains(['{', '[', '<', '$']) || lower.contains("%7b") || lower.contains("%5b") || lower.contains("%3c");
+    let bracketed = lower.contains(['{', '[', '<', '$'])
+        || lower.contains("%7b")
+        || lower.contains("%5b")
+        || lower.contains("%3c");
     let shouted = part.len() >= 6
         && part.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-' | b' '))
         && (part.contains('_') || part.ends_with("HERE"));
@@ -130,7 +198,7 @@ fn reads_as_text(part: &str) -> bool {
     if bytes.len() < 12 || bytes.len() > 4096 {
         return false;
     }
-    let decoded = if bytes.len() % 2 == 0 && bytes.iter().all(u8::is_ascii_hexdigit) {
+    let decoded = if bytes.len().is_multiple_of(2) && bytes.iter().all(u8::is_ascii_hexdigit) {
         HEXLOWER_PERMISSIVE.decode(bytes).ok()
     } else {
         BASE64_NOPAD.decode(bytes).or_else(|_| BASE64URL_NOPAD.decode(bytes)).ok()
@@ -152,25 +220,32 @@ fn mixed(part: &str) -> bool {
         }
     }
     let distinct = seen.iter().filter(|s| **s).count();
-    digits >= 3 && distinct >= 14 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=' | b'/'))
+    digits >= 3
+        && distinct >= 14
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=' | b'/'))
 }
 
 /// The beginnings of widely used keys.
 fn is_token(part: &str) -> bool {
-    part.len() >= 16 && ["sk-", "AKIA", "ghp_", "github_pat_", "xoxb-", "eyJhbGci", "AIza", "glpat-"].iter().any(|p| part.contains(p))
+    part.len() >= 16
+        && ["sk-", "AKIA", "ghp_", "github_pat_", "xoxb-", "eyJhbGci", "AIza", "glpat-"]
+            .iter()
+            .any(|p| part.contains(p))
 }
 
 /// How far the URL at the start of `text` goes.
 pub(super) fn extent(text: &str) -> usize {
     let mut depth = 0usize;
+    let mut in_placeholder = false;
     for (i, c) in text.char_indices() {
         match c {
             '(' => depth += 1,
             ')' if depth == 0 => return i,
             ')' => depth -= 1,
             '"' | '\'' | '`' | '|' => return i,
-            '<' | '>' if !text.get(i..).is_some_and(placeholder_ahead) && c == '<' => return i,
-            '>' if !text.get(..i).is_some_and(|t| t.rfind('<').is_some()) => return i,
+            '<' if text.get(i..).is_some_and(placeholder_ahead) => in_placeholder = true,
+            '>' if in_placeholder => in_placeholder = false,
+            '<' | '>' => return i,
             c if c.is_whitespace() || c.is_control() => return i,
             _ => {}
         }
@@ -181,7 +256,8 @@ pub(super) fn extent(text: &str) -> usize {
 /// Whether `<` opens a placeholder such as `<secret>`.
 fn placeholder_ahead(text: &str) -> bool {
     let inside = text.get(1..).and_then(|t| t.split_once('>')).map_or("", |(name, _)| name);
-    (1..=32).contains(&inside.len()) && inside.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    (1..=32).contains(&inside.len())
+        && inside.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// The values of those attributes in the inside of a tag, in order.
@@ -190,7 +266,11 @@ pub(super) fn attributes<'a>(inside: &'a str, names: &[&str]) -> Vec<&'a str> {
     let mut rest = inside;
     while let Some(equals) = rest.find('=') {
         let (before, after) = rest.split_at_checked(equals).unwrap_or((rest, ""));
-        let name = before.trim_end().rsplit(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'')).next().unwrap_or("");
+        let name = before
+            .trim_end()
+            .rsplit(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\''))
+            .next()
+            .unwrap_or("");
         let value = after.get(1..).unwrap_or("").trim_start();
         let (value, next) = match value.chars().next() {
             Some(q @ ('"' | '\'')) => {

@@ -1,4 +1,4 @@
-//! Finds where rules match: one pass for the words that rules start with, then one walk of a lazy automaton from
+//! Finds where rules match: one pass for places where a rule's first word may begin, then one walk of a lazy automaton from
 //! each such word, for all rules at once.
 //!
 //! What always holds:
@@ -6,9 +6,9 @@
 //!   character before; so a stream can be cut anywhere.
 //! - Work is bounded by `REACH` steps for each starting word; the automaton never goes back.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind as LiteralKind};
-use regex_automata::hybrid::dfa::{Cache, DFA};
+use super::template::Start;
 use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::pool::Pool;
 use regex_automata::util::syntax;
@@ -20,11 +20,12 @@ pub(super) const REACH: usize = 320;
 /// Most memory that one lazy automaton's states take; beyond, it starts afresh.
 const CACHE: usize = 64 << 20;
 
-type CachePool = Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>>;
+type CachePool =
+    Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>>;
 
 /// All patterns, compiled.
 pub(super) struct Matcher {
-    starts: AhoCorasick,
+    starts: Starts,
     dfa: DFA,
     caches: CachePool,
     /// The words that patterns start with, sorted.
@@ -33,10 +34,73 @@ pub(super) struct Matcher {
     whole_words: Vec<bool>,
 }
 
-#[cfg(test)]
-pub(super) static WALKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-#[cfg(test)]
-pub(super) static STEPS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+/// Where a walk may begin: a filter that may say yes too often, never no wrongly.
+struct Starts {
+    /// By a hash of three bytes: what words begin so. Words of one or two bytes count as whole words.
+    table: Vec<u8>,
+    /// Words that end where letters end, sorted.
+    whole: Vec<String>,
+}
+
+/// A word of `whole` begins so.
+const WHOLE: u8 = 1;
+/// A word that may go on begins so.
+const OPEN: u8 = 2;
+
+impl Starts {
+    fn new(starts: &[Start]) -> Self {
+        let mut made = Self { table: vec![0; 1 << 16], whole: Vec::new() };
+        for start in starts {
+            let flag = if start.open_end { OPEN } else { WHOLE };
+            match start.text.as_bytes() {
+                [a, b, c, ..] => made.mark(Self::key(*a, *b, *c), flag),
+                [a, b] => (0..=u8::MAX).for_each(|c| made.mark(Self::key(*a, *b, c), flag)),
+                [a] => {
+                    for b in 0..=u8::MAX {
+                        (0..=u8::MAX).for_each(|c| made.mark(Self::key(*a, b, c), flag));
+                    }
+                }
+                [] => {}
+            }
+            if !start.open_end {
+                made.whole.push(start.text.clone());
+            }
+        }
+        made.whole.sort_unstable();
+        made.whole.dedup();
+        made
+    }
+
+    fn may(&self, text: &str, at: usize) -> bool {
+        let mut bytes = text.as_bytes().iter().skip(at).copied();
+        let (a, b, c) = (bytes.next().unwrap_or(0), bytes.next().unwrap_or(0), bytes.next().unwrap_or(0));
+        match self.table.get(Self::key(a, b, c)).copied().unwrap_or(OPEN) {
+            0 => false,
+            WHOLE if a.is_ascii_alphanumeric() => {
+                let rest = text.get(at..).unwrap_or("");
+                let end = rest.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                let word = rest.get(..end).unwrap_or("");
+                // A word of several parts (`e-mail`) is left to the walk.
+                let from = self.whole.partition_point(|w| w.as_str() < word);
+                self.whole.get(from).is_some_and(|w| {
+                    w.strip_prefix(word)
+                        .is_some_and(|more| !more.starts_with(|c: char| c.is_ascii_alphanumeric()))
+                }) || rest.as_bytes().get(end).is_some_and(|b| *b >= 0x80)
+            }
+            _ => true,
+        }
+    }
+
+    fn key(a: u8, b: u8, c: u8) -> usize {
+        (usize::from(u16::from_be_bytes([a, b])) ^ (usize::from(c) << 5).wrapping_mul(7)) & 0xffff
+    }
+
+    fn mark(&mut self, key: usize, flag: u8) {
+        if let Some(entry) = self.table.get_mut(key) {
+            *entry |= flag;
+        }
+    }
+}
 
 impl fmt::Debug for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,25 +128,25 @@ impl Matcher {
     /// Compiles expressions (without look-around), the words they start with, and whether each wants whole words.
     pub(super) fn new(
         regexes: &[String],
-        starts: &[String],
+        starts: Vec<Start>,
         whole_words: Vec<bool>,
     ) -> Result<Self, String> {
         let dfa = DFA::builder()
             .configure(
-                DFA::config().match_kind(MatchKind::All).cache_capacity(CACHE).skip_cache_capacity_check(true),
+                DFA::config()
+                    .match_kind(MatchKind::All)
+                    .cache_capacity(CACHE)
+                    .skip_cache_capacity_check(true),
             )
             .syntax(syntax::Config::new().unicode(true).utf8(true))
             .thompson(thompson::Config::new().shrink(false))
             .build_many(regexes)
             .map_err(|e| e.to_string())?;
-        let mut words = starts.to_vec();
+        let exact = Starts::new(&starts);
+        let mut words: Vec<String> = starts.into_iter().map(|s| s.text).collect();
         words.sort_unstable();
         words.dedup();
-        let starts = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(LiteralKind::Standard)
-            .build(&words)
-            .map_err(|e| e.to_string())?;
+        let starts = exact;
         let fresh = dfa.clone();
         let caches: CachePool = Pool::new(Box::new(move || fresh.create_cache()));
         Ok(Self { starts, dfa, caches, words, whole_words })
@@ -98,17 +162,18 @@ impl Matcher {
         mut hit: impl FnMut(Hit),
         mut open: impl FnMut(usize),
     ) {
+        let bytes = text.as_bytes();
         let mut cache = None;
-        let mut walked = usize::MAX;
         let mut ends: Vec<Hit> = Vec::new();
-        for m in self.starts.find_overlapping_iter(text) {
-            let start = m.start();
-            if start < floor || start == walked || joined_before(text, start) {
+        let mut before = floor.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+        for (start, rest) in bytes.get(floor..).unwrap_or_default().windows(1).enumerate() {
+            let start = start + floor;
+            let first = rest.first().copied().unwrap_or(0);
+            let inside = before.is_ascii_alphanumeric() && first.is_ascii_alphanumeric();
+            before = first;
+            if inside || !self.starts.may(text, start) || joined_before(text, start) {
                 continue;
             }
-            walked = start;
-            #[cfg(test)]
-            WALKS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let cache = cache.get_or_insert_with(|| self.caches.get());
             ends.clear();
             match self.walk(cache, text, start, closed, &mut ends) {
@@ -119,13 +184,6 @@ impl Matcher {
         if !closed && let Some(start) = self.begun(text, floor) {
             open(start);
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn stat(&self) -> String {
-        let c = self.caches.get();
-
-        format!("walks {} steps {} mem {} clears {} starts {}", WALKS.swap(0, std::sync::atomic::Ordering::Relaxed), STEPS.swap(0, std::sync::atomic::Ordering::Relaxed), c.memory_usage(), c.clear_count(), self.words.len())
     }
 
     /// Where a word that a pattern starts with may have begun at the end of an unfinished text.
@@ -153,8 +211,6 @@ impl Matcher {
         for (i, byte) in bytes.iter().enumerate().take(stop).skip(start) {
             let Ok(next) = self.dfa.next_state(cache, state, *byte) else { return Walk::Decided };
             state = next;
-            #[cfg(test)]
-            STEPS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if state.is_tagged() {
                 if state.is_match() {
                     self.collect(cache, state, text, start, i, ends);
@@ -214,8 +270,12 @@ fn joined_after(text: &str, at: usize) -> bool {
 fn continues_word(c: char) -> bool {
     match c {
         '\0'..='\x7f' => c.is_ascii_alphanumeric(),
-        '\u{e00}'..='\u{eff}' | '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7ff}'
-        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => false,
+        '\u{e00}'..='\u{eff}'
+        | '\u{1100}'..='\u{11ff}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}' => false,
         _ => c.is_alphanumeric(),
     }
 }

@@ -18,8 +18,6 @@ mod mention;
 mod rules;
 mod template;
 #[cfg(test)]
-mod measure_tmp;
-#[cfg(test)]
 mod tests;
 
 use crate::settings::Settings;
@@ -47,12 +45,16 @@ impl Injection {
         for rule in rules::all() {
             for pattern in rule.patterns {
                 if let Ok(compiled) = rules::compile(rule, pattern) {
-                    let ascii = compiled.starts.iter().all(|s| s.is_ascii());
+                    let ascii = compiled.starts.iter().all(|s| s.text.is_ascii());
                     if ascii { &mut latin } else { &mut others }.add(rule, compiled);
                 }
             }
         }
-        Self { latin: latin.build(), others: others.build(), alone: thousandths(settings.injection_threshold) }
+        Self {
+            latin: latin.build(),
+            others: others.build(),
+            alone: thousandths(settings.injection_threshold),
+        }
     }
 
     /// Finds rules' matches in one view.
@@ -114,7 +116,7 @@ impl Group {
 #[derive(Default)]
 struct Sources {
     regexes: Vec<String>,
-    starts: Vec<String>,
+    starts: Vec<template::Start>,
     whole_words: Vec<bool>,
     rules: Vec<&'static Rule>,
 }
@@ -128,7 +130,7 @@ impl Sources {
     }
 
     fn build(self) -> Group {
-        Group { matcher: Matcher::new(&self.regexes, &self.starts, self.whole_words).ok(), rules: self.rules }
+        Group { matcher: Matcher::new(&self.regexes, self.starts, self.whole_words).ok(), rules: self.rules }
     }
 }
 

@@ -34,7 +34,15 @@ pub(super) enum Script {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Compiled {
     pub(super) regex: String,
-    pub(super) starts: Vec<String>,
+    pub(super) starts: Vec<Start>,
+}
+
+/// A word that a pattern can start with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Start {
+    pub(super) text: String,
+    /// Whether the text may go on with letters or digits after it.
+    pub(super) open_end: bool,
 }
 
 /// Compiles `pattern`, or says what is wrong with it.
@@ -60,7 +68,7 @@ pub(super) fn compile(
         return Err("the last item must be there in every match".to_owned());
     }
     let mut starts = Vec::new();
-    first(&row, &mut starts)?;
+    first(&row, script, &mut starts)?;
     let mut regex = String::new();
     write_row(&row, script, &mut regex);
     Ok(Compiled { regex, starts })
@@ -70,7 +78,7 @@ pub(super) fn compile(
 enum Item {
     Word { text: String, open_end: bool },
     Group { rows: Vec<Vec<Item>>, repeat: Repeat },
-    Any(u8),
+    Any(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +120,13 @@ impl Parser<'_> {
                 }
                 '~' => {
                     self.at += 1;
-                    let n = self.peek().and_then(|d| d.to_digit(10)).ok_or("`~` needs a digit")?;
-                    self.at += 1;
-                    items.push(Item::Any(u8::try_from(n).unwrap_or(9)));
+                    let mut n = None;
+                    while let Some(digit) = self.peek().and_then(|d| d.to_digit(10)) {
+                        n = Some(n.unwrap_or(0u32).saturating_mul(10).saturating_add(digit));
+                        self.at += 1;
+                    }
+                    let n = n.filter(|n| *n <= 20).ok_or("`~` needs a number up to 20")?;
+                    items.push(Item::Any(n));
                 }
                 _ => items.push(self.word()?),
             }
@@ -160,12 +172,14 @@ impl Parser<'_> {
 }
 
 /// The words that a row can start with.
-fn first(row: &[Item], into: &mut Vec<String>) -> Result<(), String> {
+fn first(row: &[Item], script: Script, into: &mut Vec<Start>) -> Result<(), String> {
     match row.first() {
-        Some(Item::Word { text, .. }) => into.push(text.clone()),
+        Some(Item::Word { text, open_end }) => {
+            into.push(Start { text: text.clone(), open_end: *open_end || script == Script::Dense })
+        }
         Some(Item::Group { rows, repeat: Repeat::Once }) => {
             for row in rows {
-                first(row, into)?;
+                first(row, script, into)?;
             }
         }
         _ => return Err("the first item must be there in every match".to_owned()),
@@ -220,5 +234,5 @@ pub(super) fn markup(pattern: &str) -> Compiled {
     let folded = lower(&fold_str(pattern));
     let regex = folded.split(' ').map(regex_syntax::escape).collect::<Vec<_>>().join(r"[\x00-\x20]*");
     let first = folded.split(' ').next().unwrap_or(&folded).to_owned();
-    Compiled { regex, starts: vec![first] }
+    Compiled { regex, starts: vec![Start { text: first, open_end: true }] }
 }

@@ -9,9 +9,10 @@ const DOMAIN_MAX: usize = 253;
 
 /// Last labels that are files, units or packages, not domains.
 const NOT_DOMAINS: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "ts", "tsx", "jsx", "mjs", "css", "scss", "html", "htm",
-    "json", "yaml", "yml", "toml", "xml", "txt", "md", "py", "rs", "go", "java", "cpp", "hpp", "log", "lock", "service",
-    "socket", "timer", "target", "mount", "exe", "dll", "so", "zip", "gz", "tgz", "tar", "pdf", "csv", "conf", "cfg",
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "ts", "tsx", "jsx", "mjs", "css", "scss",
+    "html", "htm", "json", "yaml", "yml", "toml", "xml", "txt", "md", "py", "rs", "go", "java", "cpp", "hpp",
+    "log", "lock", "service", "socket", "timer", "target", "mount", "exe", "dll", "so", "zip", "gz", "tgz",
+    "tar", "pdf", "csv", "conf", "cfg",
 ];
 
 /// Checks the address whose `@` stands at `at`.

@@ -31,7 +31,9 @@ pub(super) fn v4(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> Op
         *octet = u8::try_from(value).ok()?;
     }
     let next = ahead.at(i);
-    let goes_on = next.is_ascii_alphanumeric() || next == b'_' || (matches!(next, b'.' | b'-') && ahead.at(i + 1).is_ascii_alphanumeric());
+    let goes_on = next.is_ascii_alphanumeric()
+        || next == b'_'
+        || (matches!(next, b'.' | b'-') && ahead.at(i + 1).is_ascii_alphanumeric());
     if goes_on || !free_left(view, start) || context(view, start, VERSION_WORDS) {
         return None;
     }
@@ -78,7 +80,11 @@ pub(super) fn check_v6(view: &ViewText<'_>, token: &Token, sink: &mut Sink) {
             at += 1;
         }
         let before = byte_before(bytes, start);
-        if start < view.floor || before.is_ascii_alphanumeric() || before == b'_' || byte(bytes, at).is_ascii_alphanumeric() {
+        if start < view.floor
+            || before.is_ascii_alphanumeric()
+            || before == b'_'
+            || byte(bytes, at).is_ascii_alphanumeric()
+        {
             continue;
         }
         let run = view.text.get(start..at).unwrap_or("");
@@ -98,6 +104,10 @@ fn v6(run: &str) -> Option<u16> {
         return None;
     }
     let address: Ipv6Addr = run.parse().ok()?;
+    // `digits[1::2]` is a slice, `a::1` a path: short forms other than loopback's need some digits.
+    if !address.is_loopback() && run.bytes().filter(u8::is_ascii_hexdigit).count() < 5 {
+        return None;
+    }
     let groups = run.split(':').filter(|g| !g.is_empty()).count();
     Some(if address.is_loopback() {
         300

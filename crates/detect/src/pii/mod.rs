@@ -16,14 +16,30 @@ use cordon_types::FindingKind;
 
 /// Rules for the catalogue: kind, rule, description.
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
-    (FindingKind::Email, "email.address", "an e-mail address with a plausible domain, also internationalised"),
+    (
+        FindingKind::Email,
+        "email.address",
+        "an e-mail address with a plausible domain, also internationalised",
+    ),
     (FindingKind::Phone, "phone.international", "a number with + or 00 and a country code"),
-    (FindingKind::Phone, "phone.national", "a number in a national notation (North America, leading zero, French pairs)"),
+    (
+        FindingKind::Phone,
+        "phone.national",
+        "a number in a national notation (North America, leading zero, French pairs)",
+    ),
     (FindingKind::Phone, "phone.context", "a bare number after a word such as phone, tel or mobile"),
-    (FindingKind::PaymentCard, "card.luhn", "12 to 19 digits with an issuer's prefix, its length and a valid check digit"),
+    (
+        FindingKind::PaymentCard,
+        "card.luhn",
+        "12 to 19 digits with an issuer's prefix, its length and a valid check digit",
+    ),
     (FindingKind::Iban, "iban.mod97", "an IBAN of its country's length with valid check digits"),
     (FindingKind::UsSsn, "ssn.separated", "a US social security number with separators"),
-    (FindingKind::UsSsn, "ssn.context", "a US social security number without hyphens after a word that names it"),
+    (
+        FindingKind::UsSsn,
+        "ssn.context",
+        "a US social security number without hyphens after a word that names it",
+    ),
     (FindingKind::IpAddress, "ip.v4", "an IPv4 address"),
     (FindingKind::IpAddress, "ip.v6", "an IPv6 address"),
 ];
@@ -111,8 +127,6 @@ fn judge(
 fn context(view: &ViewText<'_>, at: usize, words: &[&str]) -> bool {
     let behind = view.behind_lower(at);
     words.iter().any(|w| {
-        behind
-            .match_indices(w)
-            .any(|(i, _)| !byte_before(behind.as_bytes(), i).is_ascii_alphabetic())
+        behind.match_indices(w).any(|(i, _)| !byte_before(behind.as_bytes(), i).is_ascii_alphabetic())
     })
 }

@@ -7,8 +7,22 @@ use cordon_types::FindingKind;
 /// The most digits a card number has (ISO/IEC 7812-1).
 const CARD_MAX: usize = 19;
 
-const CARD_WORDS: &[&str] = &["card", "credit", "debit", "visa", "mastercard", "amex", "maestro", "karte", "carte", "tarjeta", "carta", "cc"];
-const SSN_WORDS: &[&str] = &["ssn", "social security", "social-security", "soc sec", "ss#", "ss number", "tax id", "taxpayer"];
+const CARD_WORDS: &[&str] = &[
+    "card",
+    "credit",
+    "debit",
+    "visa",
+    "mastercard",
+    "amex",
+    "maestro",
+    "karte",
+    "carte",
+    "tarjeta",
+    "carta",
+    "cc",
+];
+const SSN_WORDS: &[&str] =
+    &["ssn", "social security", "social-security", "soc sec", "ss#", "ss number", "tax id", "taxpayer"];
 
 /// Whether the number that begins at `start` is glued to something on its left: part of a longer token.
 pub(super) fn glued_left(view: &ViewText<'_>, start: usize) -> bool {
@@ -58,7 +72,10 @@ pub(super) fn card(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> 
             }
             return None;
         }
-        if !matches!(b, b' ' | b'-') || (separator != 0 && separator != b) || !ahead.at(i + 1).is_ascii_digit() {
+        if !matches!(b, b' ' | b'-')
+            || (separator != 0 && separator != b)
+            || !ahead.at(i + 1).is_ascii_digit()
+        {
             break;
         }
         separator = b;
@@ -139,22 +156,99 @@ fn luhn(digits: &[u8]) -> bool {
             if i % 2 == 0 { d } else { d * 2 - if d > 4 { 9 } else { 0 } }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Lengths by country (the IBAN registry, SWIFT).
 const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
-    (b"AD", 24), (b"AE", 23), (b"AL", 28), (b"AT", 20), (b"AZ", 28), (b"BA", 20), (b"BE", 16), (b"BG", 22),
-    (b"BH", 22), (b"BI", 27), (b"BR", 29), (b"BY", 28), (b"CH", 21), (b"CR", 22), (b"CY", 28), (b"CZ", 24),
-    (b"DE", 22), (b"DJ", 27), (b"DK", 18), (b"DO", 28), (b"EE", 20), (b"EG", 29), (b"ES", 24), (b"FI", 18),
-    (b"FK", 18), (b"FO", 18), (b"FR", 27), (b"GB", 22), (b"GE", 22), (b"GI", 23), (b"GL", 18), (b"GR", 27),
-    (b"GT", 28), (b"HR", 21), (b"HU", 28), (b"IE", 22), (b"IL", 23), (b"IQ", 23), (b"IS", 26), (b"IT", 27),
-    (b"JO", 30), (b"KW", 30), (b"KZ", 20), (b"LB", 28), (b"LC", 32), (b"LI", 21), (b"LT", 20), (b"LU", 20),
-    (b"LV", 21), (b"LY", 25), (b"MC", 27), (b"MD", 24), (b"ME", 22), (b"MK", 19), (b"MN", 20), (b"MR", 27),
-    (b"MT", 31), (b"MU", 30), (b"NI", 28), (b"NL", 18), (b"NO", 15), (b"OM", 23), (b"PK", 24), (b"PL", 28),
-    (b"PS", 29), (b"PT", 25), (b"QA", 29), (b"RO", 24), (b"RS", 22), (b"RU", 33), (b"SA", 24), (b"SC", 31),
-    (b"SD", 18), (b"SE", 24), (b"SI", 19), (b"SK", 24), (b"SM", 27), (b"SO", 23), (b"ST", 25), (b"SV", 28),
-    (b"TL", 23), (b"TN", 24), (b"TR", 26), (b"UA", 29), (b"VA", 22), (b"VG", 24), (b"XK", 20), (b"YE", 30),
+    (b"AD", 24),
+    (b"AE", 23),
+    (b"AL", 28),
+    (b"AT", 20),
+    (b"AZ", 28),
+    (b"BA", 20),
+    (b"BE", 16),
+    (b"BG", 22),
+    (b"BH", 22),
+    (b"BI", 27),
+    (b"BR", 29),
+    (b"BY", 28),
+    (b"CH", 21),
+    (b"CR", 22),
+    (b"CY", 28),
+    (b"CZ", 24),
+    (b"DE", 22),
+    (b"DJ", 27),
+    (b"DK", 18),
+    (b"DO", 28),
+    (b"EE", 20),
+    (b"EG", 29),
+    (b"ES", 24),
+    (b"FI", 18),
+    (b"FK", 18),
+    (b"FO", 18),
+    (b"FR", 27),
+    (b"GB", 22),
+    (b"GE", 22),
+    (b"GI", 23),
+    (b"GL", 18),
+    (b"GR", 27),
+    (b"GT", 28),
+    (b"HR", 21),
+    (b"HU", 28),
+    (b"IE", 22),
+    (b"IL", 23),
+    (b"IQ", 23),
+    (b"IS", 26),
+    (b"IT", 27),
+    (b"JO", 30),
+    (b"KW", 30),
+    (b"KZ", 20),
+    (b"LB", 28),
+    (b"LC", 32),
+    (b"LI", 21),
+    (b"LT", 20),
+    (b"LU", 20),
+    (b"LV", 21),
+    (b"LY", 25),
+    (b"MC", 27),
+    (b"MD", 24),
+    (b"ME", 22),
+    (b"MK", 19),
+    (b"MN", 20),
+    (b"MR", 27),
+    (b"MT", 31),
+    (b"MU", 30),
+    (b"NI", 28),
+    (b"NL", 18),
+    (b"NO", 15),
+    (b"OM", 23),
+    (b"PK", 24),
+    (b"PL", 28),
+    (b"PS", 29),
+    (b"PT", 25),
+    (b"QA", 29),
+    (b"RO", 24),
+    (b"RS", 22),
+    (b"RU", 33),
+    (b"SA", 24),
+    (b"SC", 31),
+    (b"SD", 18),
+    (b"SE", 24),
+    (b"SI", 19),
+    (b"SK", 24),
+    (b"SM", 27),
+    (b"SO", 23),
+    (b"ST", 25),
+    (b"SV", 28),
+    (b"TL", 23),
+    (b"TN", 24),
+    (b"TR", 26),
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
+    (b"YE", 30),
 ];
 
 /// An IBAN (ISO 13616): country, its length, mod 97 equal to 1; single spaces or hyphens between groups.
@@ -228,7 +322,9 @@ pub(super) fn ssn(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> O
     let (confidence, rule) = match (separator, named) {
         (Some(b'-'), true) => (980, "ssn.separated"),
         (Some(b'-'), false) => (850, "ssn.separated"),
-        (Some(b' '), false) if !spaced_left(view, start) && !(ahead.at(i) == b' ' && ahead.at(i + 1).is_ascii_digit()) => {
+        (Some(b' '), false)
+            if !spaced_left(view, start) && (ahead.at(i) != b' ' || !ahead.at(i + 1).is_ascii_digit()) =>
+        {
             (500, "ssn.separated")
         }
         (_, true) => (900, "ssn.context"),
@@ -240,5 +336,6 @@ pub(super) fn ssn(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> O
 /// Whether another number stands before this one, a space between.
 pub(super) fn spaced_left(view: &ViewText<'_>, start: usize) -> bool {
     let bytes = view.text.as_bytes();
-    byte_before(bytes, start) == b' ' && start.checked_sub(1).is_some_and(|p| byte_before(bytes, p).is_ascii_digit())
+    byte_before(bytes, start) == b' '
+        && start.checked_sub(1).is_some_and(|p| byte_before(bytes, p).is_ascii_digit())
 }

@@ -6,8 +6,29 @@ use crate::view::{Ahead, ViewText, byte_before};
 use cordon_types::FindingKind;
 
 const WORDS: &[&str] = &[
-    "phone", "tel", "mobile", "mobil", "cell", "call", "fax", "whatsapp", "sms", "text me", "contact", "dial",
-    "handy", "ruf", "appel", "llam", "movil", "cellulare", "numero", "hotline", "reach me", "reach us", "ring",
+    "phone",
+    "tel",
+    "mobile",
+    "mobil",
+    "cell",
+    "call",
+    "fax",
+    "whatsapp",
+    "sms",
+    "text me",
+    "contact",
+    "dial",
+    "handy",
+    "ruf",
+    "appel",
+    "llam",
+    "movil",
+    "cellulare",
+    "numero",
+    "hotline",
+    "reach me",
+    "reach us",
+    "ring",
 ];
 
 /// At most so many groups and digits are read: E.164 has 15 digits, an exit code two or three more.
@@ -101,12 +122,17 @@ pub(super) fn phone(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) ->
         }
         return international(view, ahead, start, start + 1, 900);
     }
-    if glued_left(view, start) || matches!(before, b'+' | b'#' | b'$' | b'=' | b'*' | b'<' | b'"' | b'^' | b'~' | b'(') {
+    if glued_left(view, start)
+        || matches!(before, b'+' | b'#' | b'$' | b'=' | b'*' | b'<' | b'"' | b'^' | b'~' | b'(')
+    {
         // After a quote or an equals sign a bare number is data, unless a word before says otherwise.
         let named = matches!(before, b'"' | b'=' | b'<' | b'*') && context(view, start, WORDS);
         if !named {
             return None;
         }
+    }
+    if spaced_left(view, start) {
+        return None;
     }
     if ahead.at(start) == b'0' && ahead.at(start + 1) == b'0' && matches!(ahead.at(start + 2), b'1'..=b'9') {
         let separated = {
@@ -118,16 +144,16 @@ pub(super) fn phone(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) ->
         }
         return None;
     }
-    if spaced_left(view, start) {
-        return None;
-    }
     national(view, ahead, start)
 }
 
 /// The most digits that numbers of a country code have, the code included.
 fn longest(digits: &[u8]) -> usize {
     match digits {
-        [b'1' | b'7', ..] | [b'3', b'3' | b'4' | b'1' | b'2', ..] | [b'4', b'1' | b'8', ..] | [b'6', b'1', ..] => 11,
+        [b'1' | b'7', ..]
+        | [b'3', b'3' | b'4' | b'1' | b'2', ..]
+        | [b'4', b'1' | b'8', ..]
+        | [b'6', b'1', ..] => 11,
         [b'4', b'4' | b'5' | b'6' | b'7', ..] | [b'9', b'1', ..] | [b'3', b'5', ..] | [b'8', b'1', ..] => 12,
         [b'4', b'9' | b'3', ..] | [b'3', b'9', ..] | [b'5', _, ..] | [b'8', b'6', ..] => 14,
         _ => 15,
@@ -186,7 +212,8 @@ fn national(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> Option<
     let (confidence, rule) = match shape {
         Some(c) if named => (c.max(900), "phone.national"),
         Some(c) => (c, "phone.national"),
-        None if named => (650, "phone.context"),
+        // One point between two groups is a decimal fraction.
+        None if named && !(g.count == 2 && g.separators.get(1) == Some(&b'.')) => (650, "phone.context"),
         None => return None,
     };
     Some(Hit { end, kind: FindingKind::Phone, confidence, rule })

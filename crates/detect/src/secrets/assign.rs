@@ -7,10 +7,46 @@ use cordon_types::FindingKind;
 
 /// Parts of values that stand in for one.
 const PLACEHOLDERS: &[&str] = &[
-    "example", "your", "placeholder", "changeme", "change_me", "change-me", "redacted", "xxxx", "****", "....", "<",
-    ">", "${", "{{", "$(", "%(", "process.env", "os.environ", "getenv", "env.", "secrets.", "config.", "settings.",
-    "self.", "this.", "null", "none", "undefined", "insert", "todo", "dummy", "sample", "my_", "my-", "http://",
-    "https://", "(", ")", "[", "]",
+    "example",
+    "your",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "redacted",
+    "xxxx",
+    "****",
+    "....",
+    "<",
+    ">",
+    "${",
+    "{{",
+    "$(",
+    "%(",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "env.",
+    "secrets.",
+    "config.",
+    "settings.",
+    "self.",
+    "this.",
+    "null",
+    "none",
+    "undefined",
+    "insert",
+    "todo",
+    "dummy",
+    "sample",
+    "my_",
+    "my-",
+    "http://",
+    "https://",
+    "(",
+    ")",
+    "[",
+    "]",
 ];
 
 /// The value assigned right after a name that ends at `end`: its range, and whether it was quoted.
@@ -46,7 +82,10 @@ fn value(view: &ViewText<'_>, start: usize, end: usize) -> Option<(std::ops::Ran
     while i < bytes.len() && !ends_value(byte(bytes, i), quote) && i - from <= 512 {
         i += 1;
     }
-    while matches!(byte_before(bytes, i), b'.' | b',' | b';' | b'\\' | b'*' | b')' | b'!' | b'?') && i > from && quote == 0 {
+    while matches!(byte_before(bytes, i), b'.' | b',' | b';' | b'\\' | b'*' | b')' | b'!' | b'?')
+        && i > from
+        && quote == 0
+    {
         i -= 1;
     }
     (i > from && from >= view.floor && view.reaches(start, from)).then_some((from..i, quote != 0))
@@ -61,7 +100,10 @@ fn spaces(bytes: &[u8], mut i: usize) -> usize {
 }
 
 fn ends_value(b: u8, quote: u8) -> bool {
-    b <= b' ' || b >= 0x7F || b == quote || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'{' | b'}')
+    b <= b' '
+        || b >= 0x7F
+        || b == quote
+        || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'{' | b'}')
 }
 
 fn is_placeholder(value: &str) -> bool {
@@ -83,9 +125,13 @@ fn entropy(value: &[u8]) -> f64 {
 /// A key, token or secret: long, with digits and letters, random-looking.
 pub(super) fn key(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink) {
     let Some((range, quoted)) = value(view, start, end) else { return };
-    let (Some(text), Some(lower)) = (view.text.get(range.clone()), view.lower.get(range.clone())) else { return };
+    let (Some(text), Some(lower)) = (view.text.get(range.clone()), view.lower.get(range.clone())) else {
+        return;
+    };
     let bytes = text.as_bytes();
-    let charset = bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~'));
+    let charset = bytes
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~'));
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
     let long = bytes.len() >= 16 && bytes.len() <= 512;
@@ -99,14 +145,20 @@ pub(super) fn key(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink
 /// A password: a letter and a digit or sign, not a word, a path or a call.
 pub(super) fn password(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink) {
     let Some((range, quoted)) = value(view, start, end) else { return };
-    let (Some(text), Some(lower)) = (view.text.get(range.clone()), view.lower.get(range.clone())) else { return };
+    let (Some(text), Some(lower)) = (view.text.get(range.clone()), view.lower.get(range.clone())) else {
+        return;
+    };
     let bytes = text.as_bytes();
     let letter = bytes.iter().any(u8::is_ascii_alphabetic);
     let digit = bytes.iter().any(u8::is_ascii_digit);
-    let sign = bytes.iter().any(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'?' | b'~' | b'+'));
+    let sign = bytes
+        .iter()
+        .any(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'?' | b'~' | b'+'));
     let strong = letter && (digit || (quoted && sign));
-    let code = matches!(byte(bytes, 0), b'$' | b'/' | b'.' | b'-' | b'%' | b'&' | b'@' | b'#') || text.contains("::");
-    if !(6..=128).contains(&bytes.len()) || !strong || code || is_placeholder(lower) || !varied_enough(bytes) {
+    let code = matches!(byte(bytes, 0), b'$' | b'/' | b'.' | b'-' | b'%' | b'&' | b'@' | b'#')
+        || text.contains("::");
+    if !(6..=128).contains(&bytes.len()) || !strong || code || is_placeholder(lower) || !varied_enough(bytes)
+    {
         return;
     }
     let confidence = if digit && sign { 800 } else { 650 };
@@ -121,7 +173,10 @@ fn varied_enough(bytes: &[u8]) -> bool {
 pub(super) fn aws_secret(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink) {
     let Some((range, _)) = value(view, start, end) else { return };
     let Some(bytes) = view.text.as_bytes().get(range.clone()) else { return };
-    if bytes.len() == 40 && varied(bytes) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')) {
+    if bytes.len() == 40
+        && varied(bytes)
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    {
         sink.found(range, FindingKind::ApiKey, 950, "aws.secret_access_key");
     }
 }
@@ -136,7 +191,9 @@ pub(super) fn header(view: &ViewText<'_>, start: usize, end: usize, rule: &'stat
         return;
     }
     let mut stop = end;
-    while byte(bytes, stop).is_ascii_alphanumeric() || matches!(byte(bytes, stop), b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=') {
+    while byte(bytes, stop).is_ascii_alphanumeric()
+        || matches!(byte(bytes, stop), b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    {
         stop += 1;
     }
     while matches!(byte_before(bytes, stop), b'.' | b'-') && stop > end {
@@ -145,7 +202,12 @@ pub(super) fn header(view: &ViewText<'_>, start: usize, end: usize, rule: &'stat
     let token = bytes.get(end..stop).unwrap_or(&[]);
     let long = if rule == "http.basic" { 12 } else { 20 };
     let digits = token.iter().any(u8::is_ascii_digit);
-    if token.len() < long || !digits || !varied(token) || token.starts_with(b"eyJ") || is_placeholder(view.lower.get(end..stop).unwrap_or("")) {
+    if token.len() < long
+        || !digits
+        || !varied(token)
+        || token.starts_with(b"eyJ")
+        || is_placeholder(view.lower.get(end..stop).unwrap_or(""))
+    {
         return;
     }
     sink.found(end..stop, FindingKind::ApiKey, 850, rule);
@@ -154,11 +216,16 @@ pub(super) fn header(view: &ViewText<'_>, start: usize, end: usize, rule: &'stat
 /// The signature of an Azure shared access signature: `sig=` in a query that also has `sv=` or `se=`.
 pub(super) fn sas(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink) {
     let bytes = view.text.as_bytes();
-    if end < view.floor || !matches!(byte_before(bytes, start), b'&' | b'?' | b';') || !view.reaches(start, end) {
+    if end < view.floor
+        || !matches!(byte_before(bytes, start), b'&' | b'?' | b';')
+        || !view.reaches(start, end)
+    {
         return;
     }
     let mut stop = end;
-    while byte(bytes, stop).is_ascii_alphanumeric() || matches!(byte(bytes, stop), b'%' | b'+' | b'/' | b'=' | b'-' | b'_') {
+    while byte(bytes, stop).is_ascii_alphanumeric()
+        || matches!(byte(bytes, stop), b'%' | b'+' | b'/' | b'=' | b'-' | b'_')
+    {
         stop += 1;
     }
     let behind = view.behind_lower(start);

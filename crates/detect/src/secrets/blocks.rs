@@ -9,6 +9,8 @@ use cordon_types::FindingKind;
 
 /// No key is longer (a 16,384-bit RSA key in PEM has 12.9 KB).
 const LONGEST: usize = 16 * 1024;
+/// No line of a PuTTY file is longer, comments included.
+const LONGEST_LINE: usize = 256;
 /// The shortest body that counts when the end line is missing.
 const SHORTEST_BODY: usize = 40;
 
@@ -30,7 +32,14 @@ pub(super) fn pem(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> O
     while at - start < LONGEST {
         let token = ahead.skip(at, |b| is_space(b) || b == b'\\');
         // Escaped line breaks, as JSON has them.
-        let token = if token > at && matches!(ahead.at(token), b'n' | b'r') && view.text.as_bytes().get(token - 1) == Some(&b'\\') { token + 1 } else { token };
+        let token = if token > at
+            && matches!(ahead.at(token), b'n' | b'r')
+            && view.text.as_bytes().get(token - 1) == Some(&b'\\')
+        {
+            token + 1
+        } else {
+            token
+        };
         if ahead.at(token) == b'\\' {
             at = token;
             continue;
@@ -47,7 +56,9 @@ pub(super) fn pem(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> O
         let encoded = word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
         let header = word.ends_with(':') || word.starts_with("4,ENC") || matches!(ahead.at(stop), b'-');
         let digits = word.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'+' | b'/' | b'='));
-        if !(encoded && (word.len() >= 16 || digits && word.len() >= 4 || word.starts_with('='))) && !(header && body < 64) {
+        if !(encoded && (word.len() >= 16 || digits && word.len() >= 4 || word.starts_with('=')))
+            && !(header && body < 64)
+        {
             break;
         }
         body += if encoded { word.len() } else { 0 };
@@ -59,7 +70,12 @@ pub(super) fn pem(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> O
             stop
         };
     }
-    (body >= SHORTEST_BODY).then_some(Hit { end, kind: FindingKind::PrivateKey, confidence: 990, rule: "key.pem" })
+    (body >= SHORTEST_BODY).then_some(Hit {
+        end,
+        kind: FindingKind::PrivateKey,
+        confidence: 990,
+        rule: "key.pem",
+    })
 }
 
 /// The end of the `-----END ...-----` line at `at`.
@@ -71,6 +87,15 @@ fn end_line(view: &ViewText<'_>, ahead: &mut Ahead<'_>, at: usize) -> Option<usi
     (label - at >= 5 && ends && stop - label <= 64).then_some(end)
 }
 
+/// The end of the line at `at`, or a place further than any line of a key file reaches.
+fn line_end(ahead: &mut Ahead<'_>, at: usize) -> usize {
+    let mut stop = at;
+    while stop - at < LONGEST_LINE && ahead.at(stop) != b'\n' && ahead.at(stop) != 0 {
+        stop += 1;
+    }
+    stop
+}
+
 /// A PuTTY private key file: lines of `Name: value` and of base64 from its first line on.
 pub(super) fn putty(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> Option<Hit> {
     let mut at = start;
@@ -78,20 +103,28 @@ pub(super) fn putty(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) ->
     let mut lines = 0;
     let mut private = false;
     while at - start < LONGEST {
-        let stop = ahead.skip(at, |b| b != b'\n');
+        let stop = line_end(ahead, at);
         let line = view.text.get(at..stop)?.trim_end_matches('\r');
-        let encoded = !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
-        let named = line.split_once(": ").is_some_and(|(n, _)| !n.contains(' ') && n.contains('-') || n == "Encryption" || n == "Comment");
+        let encoded = !line.is_empty()
+            && line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
+        let named = line
+            .split_once(": ")
+            .is_some_and(|(n, _)| !n.contains(' ') && n.contains('-') || n == "Encryption" || n == "Comment");
         if !encoded && !named {
             break;
         }
         private |= line.starts_with("Private-");
         lines += 1;
         end = at + line.len();
-        if stop >= view.text.len() {
+        if ahead.at(stop) != b'\n' {
             break;
         }
         at = stop + 1;
     }
-    (private && lines >= 4).then_some(Hit { end, kind: FindingKind::PrivateKey, confidence: 990, rule: "key.putty" })
+    (private && lines >= 4).then_some(Hit {
+        end,
+        kind: FindingKind::PrivateKey,
+        confidence: 990,
+        rule: "key.putty",
+    })
 }

@@ -6,6 +6,8 @@ use cordon_types::FindingKind;
 
 /// The longest scheme (`mongodb+srv` has 11) that is looked back for.
 const SCHEME_MAX: usize = 24;
+/// The longest URL; what is longer is taken to end there.
+const URL_MAX: usize = 1024;
 /// The longest value of a pair.
 const VALUE_MAX: usize = 256;
 /// The longest string of pairs.
@@ -15,15 +17,26 @@ const PAIRS_MAX: usize = 2048;
 pub(super) fn url(view: &ViewText<'_>, at: usize, sink: &mut Sink) {
     let bytes = view.text.as_bytes();
     let mut start = at;
-    while at - start < SCHEME_MAX && (byte_before(bytes, start).is_ascii_alphanumeric() || matches!(byte_before(bytes, start), b'+' | b'-' | b'.')) {
+    while at - start < SCHEME_MAX
+        && (byte_before(bytes, start).is_ascii_alphanumeric()
+            || matches!(byte_before(bytes, start), b'+' | b'-' | b'.'))
+    {
         start -= 1;
     }
     if start == at || start < view.floor {
         return;
     }
-    let rest = view.text.get(at + 3..).unwrap_or("");
+    // A bounded look: else many URLs in one token would each be read to its end.
+    let mut most = view.text.len().min(at + 3 + URL_MAX);
+    while !view.text.is_char_boundary(most) {
+        most -= 1;
+    }
+    let rest = view.text.get(at + 3..most).unwrap_or("");
     let authority_len = rest
-        .find(|c: char| is_break(c) || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`' | '<' | '>' | '\\' | '|' | '(' | ')'))
+        .find(|c: char| {
+            is_break(c)
+                || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`' | '<' | '>' | '\\' | '|' | '(' | ')')
+        })
         .unwrap_or(rest.len());
     let Some((user_info, host)) = rest.get(..authority_len).and_then(|a| a.rsplit_once('@')) else { return };
     let Some((_, password)) = user_info.split_once(':') else { return };
@@ -31,30 +44,49 @@ pub(super) fn url(view: &ViewText<'_>, at: usize, sink: &mut Sink) {
         return;
     }
     let len = rest
-        .find(|c: char| is_break(c) || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\' | '|' | ')' | ']' | '}'))
+        .find(|c: char| {
+            is_break(c) || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\' | '|' | ')' | ']' | '}')
+        })
         .unwrap_or(rest.len());
     let url = rest.get(..len).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?']);
     let plain = matches!(password, "password" | "pass" | "passwd" | "pwd" | "secret");
-    sink.found(start..at + 3 + url.len(), FindingKind::ConnectionString, if plain { 600 } else { 950 }, "connection.url");
+    sink.found(
+        start..at + 3 + url.len(),
+        FindingKind::ConnectionString,
+        if plain { 600 } else { 950 },
+        "connection.url",
+    );
 }
 
 /// A placeholder or a reference instead of a password.
 fn stands_in(password: &str) -> bool {
     let first = byte(password.as_bytes(), 0);
-    matches!(first, b'$' | b'<' | b'{' | b'[' | b'%' | b'*') && !first.is_ascii_alphanumeric() && (first != b'%' || password.contains('('))
+    matches!(first, b'$' | b'<' | b'{' | b'[' | b'%' | b'*')
+        && !first.is_ascii_alphanumeric()
+        && (first != b'%' || password.contains('('))
         || password.bytes().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.'))
 }
 
 /// A JDBC URL with a password among its parameters, or before its `@`.
 pub(super) fn jdbc(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> Option<Hit> {
-    let end = ahead.skip(start, |b| !is_space(b) && !matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>') && b < 0x80);
+    let inside =
+        |b: u8| b > b' ' && !is_space(b) && !matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>') && b < 0x80;
+    let mut end = start;
+    while end - start < URL_MAX && inside(ahead.at(end)) {
+        end += 1;
+    }
     let url = view.lower.get(start..end)?.trim_end_matches(['.', ',']);
     let at = url.find("password=").or_else(|| url.find("pwd="))?;
     let value = url.get(at..)?.split_once('=')?.1.split(['&', ';']).next()?;
-    if byte_before(view.text.as_bytes(), start).is_ascii_alphanumeric() || value.is_empty() || stands_in(value) {
+    if value.is_empty() || stands_in(value) {
         return None;
     }
-    Some(Hit { end: start + url.len(), kind: FindingKind::ConnectionString, confidence: 950, rule: "connection.jdbc" })
+    Some(Hit {
+        end: start + url.len(),
+        kind: FindingKind::ConnectionString,
+        confidence: 950,
+        rule: "connection.jdbc",
+    })
 }
 
 /// Pairs as ADO.NET, ODBC, libpq-less and Azure write them, from the first pair's `=` (just before `end`) on.
@@ -106,7 +138,9 @@ fn read_pairs(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> Optio
         let value_end = if closed { stop } else { word_end.unwrap_or(stop) };
         let name = view.lower.get(at..name_end)?.trim();
         let value = view.text.get(value_at..value_end)?;
-        secret |= matches!(name, "password" | "pwd" | "accountkey" | "sharedaccesskey") && !value.is_empty() && !stands_in(value);
+        secret |= matches!(name, "password" | "pwd" | "accountkey" | "sharedaccesskey")
+            && !value.is_empty()
+            && !stands_in(value);
         count += 1;
         end = value_end;
         if !closed {

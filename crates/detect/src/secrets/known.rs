@@ -48,7 +48,14 @@ pub(crate) struct Known {
     what: &'static str,
 }
 
-const fn k(prefix: &'static str, charset: Charset, min: usize, max: usize, rule: &'static str, what: &'static str) -> Known {
+const fn k(
+    prefix: &'static str,
+    charset: Charset,
+    min: usize,
+    max: usize,
+    rule: &'static str,
+    what: &'static str,
+) -> Known {
     Known { prefix, charset, min, max, rule, what }
 }
 
@@ -172,7 +179,10 @@ fn url_end(view: &ViewText<'_>, mut at: usize) -> usize {
 pub(super) fn jwt(view: &ViewText<'_>, start: usize, sink: &mut Sink) {
     let bytes = view.text.as_bytes();
     let before = byte_before(bytes, start);
-    if start < view.floor || Charset::Dotted.holds(before) || !view.text.get(start..).is_some_and(|t| t.starts_with("eyJ")) {
+    if start < view.floor
+        || Charset::Dotted.holds(before)
+        || !view.text.get(start..).is_some_and(|t| t.starts_with("eyJ"))
+    {
         return;
     }
     let header_end = url_end(view, start);

@@ -17,8 +17,16 @@ use known::Known;
 
 /// Rules for the catalogue that are not in the table of known forms.
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
-    (FindingKind::ApiKey, "aws.secret_access_key", "40 characters after a name such as aws_secret_access_key"),
-    (FindingKind::ApiKey, "generic.key", "a random-looking value assigned to a name such as api_key or client_secret"),
+    (
+        FindingKind::ApiKey,
+        "aws.secret_access_key",
+        "40 characters after a name such as aws_secret_access_key",
+    ),
+    (
+        FindingKind::ApiKey,
+        "generic.key",
+        "a random-looking value assigned to a name such as api_key or client_secret",
+    ),
     (FindingKind::ApiKey, "generic.password", "a value with mixed characters assigned to password"),
     (FindingKind::ApiKey, "http.bearer", "a bearer token of an Authorization header"),
     (FindingKind::ApiKey, "http.basic", "user and password of an Authorization header"),
@@ -29,7 +37,11 @@ pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
     (FindingKind::PrivateKey, "key.pem", "a PEM, OpenSSH or PGP private key block"),
     (FindingKind::PrivateKey, "key.putty", "a PuTTY private key file"),
     (FindingKind::ConnectionString, "connection.url", "a URL with a password in it"),
-    (FindingKind::ConnectionString, "connection.pairs", "name=value pairs with a server and a password or key"),
+    (
+        FindingKind::ConnectionString,
+        "connection.pairs",
+        "name=value pairs with a server and a password or key",
+    ),
     (FindingKind::ConnectionString, "connection.jdbc", "a JDBC URL with a password in it"),
 ];
 

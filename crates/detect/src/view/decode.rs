@@ -162,7 +162,9 @@ pub(crate) fn runs(text: &str, tokens: &[Token], floor: usize, budget: usize) ->
     }
     let open = chain
         .as_ref()
-        .filter(|(c, _)| text.get(c.end..).is_some_and(|rest| rest.len() <= *WRAPPED_LINE.end() + 2 && short_tail(rest)))
+        .filter(|(c, _)| {
+            text.get(c.end..).is_some_and(|rest| rest.len() <= *WRAPPED_LINE.end() + 2 && short_tail(rest))
+        })
         .map_or(usize::MAX, |(c, _)| c.start);
     close(text, chain, floor, budget, &mut out);
     (out, open)
@@ -171,12 +173,15 @@ pub(crate) fn runs(text: &str, tokens: &[Token], floor: usize, budget: usize) ->
 /// Whether what follows a wrapped line may still become its next line: a line break and base64 up to the end.
 fn short_tail(rest: &str) -> bool {
     let next = rest.trim_start_matches('\r').strip_prefix('\n');
-    rest.is_empty() || rest == "\r" || next.is_some_and(|n| n.bytes().all(|b| tokens::class(b) & NOT_BASE64 == 0 && b > b' '))
+    rest.is_empty()
+        || rest == "\r"
+        || next.is_some_and(|n| n.bytes().all(|b| tokens::class(b) & NOT_BASE64 == 0 && b > b' '))
 }
 
 fn close(text: &str, chain: Option<(Range<usize>, usize)>, floor: usize, budget: usize, out: &mut Vec<Run>) {
     let Some((range, _)) = chain.filter(|(c, _)| c.start >= floor) else { return };
-    let joined: String = text.get(range.clone()).unwrap_or("").chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let joined: String =
+        text.get(range.clone()).unwrap_or("").chars().filter(|c| !c.is_ascii_whitespace()).collect();
     if joined.len() == range.len() {
         in_token(text, range, budget, out);
     } else if let Some((text, truncated)) = decode(&joined, budget) {
@@ -236,7 +241,7 @@ fn decode(run: &str, budget: usize) -> Option<(String, bool)> {
     let digits = run.strip_prefix("0x").unwrap_or(run);
     let bytes = digits.as_bytes();
     if bytes.iter().all(u8::is_ascii_hexdigit) {
-        if bytes.len() % 2 != 0 {
+        if !bytes.len().is_multiple_of(2) {
             return None;
         }
         let cut = bytes.len().min(budget * 2);

@@ -241,12 +241,21 @@ pub(crate) fn lower(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let mut low = c.to_lowercase();
-        match (low.next(), low.next()) {
-            (Some(l), None) if l.len_utf8() == c.len_utf8() => out.push(l),
-            _ => out.push(c),
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().position(|b| b >= 0x80).unwrap_or(rest.len());
+        let Some((ascii, other)) = rest.split_at_checked(plain) else { break };
+        out.push_str(ascii);
+        let mut chars = other.chars();
+        if let Some(c) = chars.next() {
+            let mut low = c.to_lowercase();
+            match (low.next(), low.next()) {
+                (Some(l), None) if l.len_utf8() == c.len_utf8() => out.push(l),
+                _ => out.push(c),
+            }
         }
+        rest = chars.as_str();
     }
+    out.make_ascii_lowercase();
     out
 }

@@ -40,7 +40,13 @@ impl Map {
     }
 
     /// Adds a stretch that stands for another.
-    pub(crate) fn push_replaced(&mut self, view: usize, view_len: usize, original: usize, original_len: usize) {
+    pub(crate) fn push_replaced(
+        &mut self,
+        view: usize,
+        view_len: usize,
+        original: usize,
+        original_len: usize,
+    ) {
         if view_len > 0 {
             self.runs.push(Run { view, view_len, original, original_len, linear: false });
         }

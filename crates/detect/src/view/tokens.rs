@@ -33,7 +33,11 @@ pub(crate) struct Token {
 
 const CLASSES: [u8; 256] = classes();
 
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a table of 256, built at compile time")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a table of 256, built at compile time"
+)]
 const fn classes() -> [u8; 256] {
     let mut table = [NOT_BASE64 | NOT_HEX; 256];
     let mut i = 0;

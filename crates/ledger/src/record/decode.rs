@@ -4,12 +4,13 @@
 //! do: vouch for names. A decoded name was known when it was written, to whoever held the writer's key.
 
 use super::{
-    CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels, Obligation,
-    ObligationCount, Outcome, PredicateResult, Reason, Record, encode,
+    CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
+    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, encode,
 };
 use crate::name::{Bucket, Commitment, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind, UpstreamId,
+    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
+    UpstreamId,
 };
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
@@ -102,7 +103,11 @@ fn word(v: &Value) -> Option<Word> {
 
 fn predicate(v: &Value) -> Option<PredicateResult> {
     let [argument, predicate, held] = v.as_array()?.as_slice() else { return None };
-    Some(PredicateResult { argument: name(argument)?, predicate: word(predicate)?, held: held.as_u64()? == 1 })
+    Some(PredicateResult {
+        argument: name(argument)?,
+        predicate: word(predicate)?,
+        held: held.as_u64()? == 1,
+    })
 }
 
 fn finding(v: &Value) -> Option<FindingCount> {
@@ -185,7 +190,7 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
         upstream: f.opt("up", |v| UpstreamId::new(v.as_str()?).ok())?,
         mode: f.must("mode", mode)?,
         judged: f.judged()?,
-        stream: f.flag("stream")?,
+        stream: f.flag("sse")?,
         body: f.must("body", bucket)?,
         tools: f.count("tools")?,
         tools_removed: f.count("cut")?,
@@ -214,7 +219,7 @@ fn outcome(f: &mut Fields, at: Millis) -> Decoded<Outcome> {
         judged: f.judged()?,
         calls: f.list("calls", call)?,
         calls_unlisted: f.count("more")?,
-        stream: f.flag("stream")?,
+        stream: f.flag("sse")?,
         answer: f.must("ans", bucket)?,
         released: f.must("out", bucket)?,
         tokens_in: f.opt("tin", number)?,
@@ -247,7 +252,9 @@ fn control(f: &mut Fields, at: Millis) -> Decoded<Control> {
 impl Record {
     /// Reads a leaf.
     pub fn decode(leaf: &[u8]) -> Result<Self, DecodeError> {
-        let Ok(Value::Object(map)) = serde_json::from_slice(leaf) else { return wrong("not a JSON object", "") };
+        let Ok(Value::Object(map)) = serde_json::from_slice(leaf) else {
+            return wrong("not a JSON object", "");
+        };
         let mut f = Fields(map);
         if f.must("v", Value::as_u64)? != encode::VERSION {
             return wrong("unknown version", "v");

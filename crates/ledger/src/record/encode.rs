@@ -10,15 +10,18 @@ use cordon_types::{Dialect, Feature, Mode, Operation};
 pub(super) const VERSION: u64 = 1;
 
 /// Longest list that a leaf carries; what is beyond is dropped from the list (never from the decision).
-/// With [`MAX_CALLS`] and [`MAX_INNER`] it keeps the largest leaf under the 65,535 bytes that a bundle's
+/// With [`MAX_WHY`], [`MAX_CALLS`] and [`MAX_INNER`] it keeps the largest leaf under the 65,535 bytes that a bundle's
 /// length prefix allows.
 pub(super) const MAX_LIST: usize = 64;
 
+/// Longest list of policies or predicates of a whole request or answer.
+pub(super) const MAX_WHY: usize = 16;
+
 /// Most tool calls listed in one outcome; the others are counted.
-pub(super) const MAX_CALLS: usize = 16;
+pub(super) const MAX_CALLS: usize = 12;
 
 /// Longest list of policies or predicates under one tool call.
-pub(super) const MAX_INNER: usize = 4;
+pub(super) const MAX_INNER: usize = 3;
 
 struct Out(Vec<u8>);
 
@@ -47,7 +50,6 @@ impl Out {
         let mut digits = [0_u8; 20];
         let mut used = 0;
         for slot in digits.iter_mut().rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "0 to 9")]
             let digit = (n % 10) as u8;
             *slot = b'0' + digit;
             used += 1;
@@ -188,8 +190,8 @@ impl Out {
     fn judged(&mut self, judged: &Judged) {
         self.key_text("dec", judged.decision.name());
         self.key_text_opt("why", judged.reason.map(super::Reason::name));
-        self.policies(&judged.policies, MAX_LIST);
-        self.predicates(&judged.predicates, MAX_LIST);
+        self.policies(&judged.policies, MAX_WHY);
+        self.predicates(&judged.predicates, MAX_WHY);
         self.key_list("find", MAX_LIST, &judged.findings, |o, f| {
             o.0.push(b'[');
             o.text(f.kind.name());
@@ -253,7 +255,7 @@ impl Intent {
         o.key_text_opt("up", self.upstream.as_ref().map(cordon_types::UpstreamId::as_str));
         o.key_text("mode", mode(self.mode));
         o.judged(&self.judged);
-        o.key_flag("stream", self.stream);
+        o.key_flag("sse", self.stream);
         o.key_bucket("body", self.body);
         o.key_nonzero("tools", self.tools.into());
         o.key_nonzero("cut", self.tools_removed.into());
@@ -285,7 +287,7 @@ impl Outcome {
         o.judged(&self.judged);
         o.key_list("calls", MAX_CALLS, &self.calls, Out::call);
         o.key_nonzero("more", self.unlisted().into());
-        o.key_flag("stream", self.stream);
+        o.key_flag("sse", self.stream);
         o.key_bucket("ans", self.answer);
         o.key_bucket("out", self.released);
         o.key_number_opt("tin", self.tokens_in);

@@ -239,7 +239,6 @@ pub struct Control {
 
 /// Any record.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "read back one at a time; never stored in bulk")]
 pub enum Record {
     /// Before an exchange.
     Intent(Intent),

@@ -13,7 +13,7 @@ fn catalogue() -> Catalogue {
     Catalogue::from_operator(["send_mail", "to", "manifest:dev:tool:send_mail"])
 }
 
-pub(crate) fn intent() -> Intent {
+fn intent() -> Intent {
     let policy = catalogue().known("manifest:dev:tool:send_mail").unwrap();
     Intent {
         at: 1_767_225_600_123,
@@ -114,15 +114,12 @@ fn goldens() {
 }
 
 #[test]
-fn an_exchange_takes_under_800_bytes_with_its_leaf_hashes() {
-    // Each leaf also costs two bytes of length and a hash of 32 in the tiles.
-    let bytes = intent().encode().len() + outcome().encode().len() + 2 * (2 + 33);
-    assert!(bytes < 1024, "{bytes}");
-    let mut plain = outcome();
-    plain.calls.clear();
-    plain.opened.clear();
-    let bytes = intent().encode().len() + plain.encode().len() + 2 * (2 + 33);
-    assert!(bytes < 1000, "{bytes}");
+fn a_plain_exchange_takes_under_800_bytes_on_disk() {
+    // Each leaf also costs two bytes of length in its bundle and a hash of 32 in its tile.
+    let before = Intent { not_inspected: vec![], ..intent() };
+    let after = Outcome { calls: vec![], opened: vec![], ..outcome() };
+    let bytes = before.encode().len() + after.encode().len() + 2 * (2 + 32);
+    assert!(bytes < 800, "{bytes}");
 }
 
 #[test]
@@ -155,13 +152,24 @@ fn the_longest_lists_still_fit_a_leaf() {
     let names = Catalogue::from_operator([long.as_str()]);
     let known = names.known(&long).unwrap();
     let predicates = || {
-        let one = || PredicateResult { argument: Name::Known(known.clone()), predicate: Word::new("forbidden"), held: true };
+        let one = || PredicateResult {
+            argument: Name::Known(known.clone()),
+            predicate: Word::new("forbidden"),
+            held: true,
+        };
         std::iter::repeat_with(one).take(200).collect::<Vec<_>>()
     };
     let mut record = outcome();
     record.judged.policies = vec![known.clone(); 200];
     record.judged.predicates = predicates();
-    record.judged.findings = vec![FindingCount { kind: FindingKind::ConnectionString, span: SpanKind::ToolDefinition, count: u32::MAX }; 500];
+    record.judged.findings = vec![
+        FindingCount {
+            kind: FindingKind::ConnectionString,
+            span: SpanKind::ToolDefinition,
+            count: u32::MAX
+        };
+        500
+    ];
     record.calls = std::iter::repeat_with(|| CallJudged {
         tool: Name::Known(known.clone()),
         decision: Decision::Observed,
@@ -174,7 +182,7 @@ fn the_longest_lists_still_fit_a_leaf() {
     let bytes = record.encode();
     assert!(bytes.len() <= usize::from(u16::MAX), "{}", bytes.len());
     let Record::Outcome(back) = Record::decode(&bytes).unwrap() else { unreachable!() };
-    assert_eq!(back.calls_unlisted, 400 - 16);
+    assert_eq!(back.calls_unlisted, 400 - 12);
 }
 
 #[test]

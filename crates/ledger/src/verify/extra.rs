@@ -21,15 +21,21 @@ pub(super) struct Beyond {
     pub(super) torn: u64,
 }
 
-pub(super) fn check(volume: &dyn Volume, key: &VerifierKey, head: &Checkpoint) -> Result<Beyond, LedgerError> {
+pub(super) fn check(
+    volume: &dyn Volume,
+    key: &VerifierKey,
+    head: &Checkpoint,
+) -> Result<Beyond, LedgerError> {
     let mut listed = Vec::new();
     walk(volume, "tile", &mut listed)?;
-    let (_, entries, torn) = recover::read_journals(volume, head.size)?;
+    let recover::Journals { entries, torn, .. } = recover::read_journals(volume, head.size)?;
     let known = head.size + entries.len() as u64;
     let mut beyond = false;
     for path in &listed {
         let Some((kind, n, width)) = parse(path) else {
-            return Err(Tamper::new(Class::ForeignFile, path, None, "no tile or bundle has such a path").into());
+            return Err(
+                Tamper::new(Class::ForeignFile, path, None, "no tile or bundle has such a path").into()
+            );
         };
         let level = if let Kind::Tile(level) = kind { level } else { 0 };
         let here = tile::width_at(level, n, head.size);
@@ -41,13 +47,26 @@ pub(super) fn check(volume: &dyn Volume, key: &VerifierKey, head: &Checkpoint) -
     }
     // A gateway may be writing right now: what the checkpoint of this moment covers is not beyond it.
     if beyond && super::checkpoint(volume, key)?.size <= head.size {
-        return Err(Tamper::new(Class::CheckpointRolledBack, crate::log::CHECKPOINT, Some(head.size), "tiles beyond it are on the disk and the journal does not hold their entries").into());
+        return Err(Tamper::new(
+            Class::CheckpointRolledBack,
+            crate::log::CHECKPOINT,
+            Some(head.size),
+            "tiles beyond it are on the disk and the journal does not hold their entries",
+        )
+        .into());
     }
     Ok(Beyond { pending: entries.len() as u64, torn })
 }
 
 /// A partial file against the one that the checkpoint names.
-fn partial(volume: &dyn Volume, path: &str, kind: Kind, n: u64, width: u64, here: u64) -> Result<(), LedgerError> {
+fn partial(
+    volume: &dyn Volume,
+    path: &str,
+    kind: Kind,
+    n: u64,
+    width: u64,
+    here: u64,
+) -> Result<(), LedgerError> {
     let Some(bytes) = volume.read(path)? else { return Ok(()) };
     let agrees = match kind {
         Kind::Tile(level) => {
@@ -57,7 +76,8 @@ fn partial(volume: &dyn Volume, path: &str, kind: Kind, n: u64, width: u64, here
         }
         Kind::Entries => {
             let whole = files::hashes(volume, 0, n, here)?;
-            let part: Vec<_> = tile::entries(&bytes).unwrap_or_default().into_iter().map(tree::leaf_hash).collect();
+            let part: Vec<_> =
+                tile::entries(&bytes).unwrap_or_default().into_iter().map(tree::leaf_hash).collect();
             part.len() as u64 == width && whole.starts_with(&part)
         }
     };

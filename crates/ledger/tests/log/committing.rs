@@ -2,7 +2,7 @@
 
 use crate::{key, leaf, options, signer};
 use cordon_ledger::{Committer, Durability, LedgerError, Options, verify};
-use cordon_testkit::{BreakingVolume, Fault, FakeClock, MemoryVolume};
+use cordon_testkit::{BreakingVolume, FakeClock, Fault, MemoryVolume};
 use futures_util::{FutureExt, future::join_all};
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ fn wait<F: Future>(future: F) -> F::Output {
     let waker = Arc::new(Unpark(std::thread::current())).into();
     let mut future = std::pin::pin!(future);
     loop {
-        if let std::task::Poll::Ready(out) = future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+        if let std::task::Poll::Ready(out) = future.as_mut().poll(&mut std::task::Context::from_waker(&waker))
+        {
             return out;
         }
         std::thread::park();
@@ -32,7 +33,10 @@ fn wait<F: Future>(future: F) -> F::Output {
 fn indexes_follow_the_calls_and_survive() {
     let volume = MemoryVolume::new();
     let committer = start(&volume, options());
-    let indexes: Vec<_> = wait(join_all((0..1000).map(|n| committer.append(leaf(n))))).into_iter().map(Result::unwrap).collect();
+    let indexes: Vec<_> = wait(join_all((0..1000).map(|n| committer.append(leaf(n)))))
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
     assert_eq!(indexes, (0..1000).collect::<Vec<_>>());
     assert_eq!(committer.size(), 1000);
     drop(committer.append(leaf(1000)));

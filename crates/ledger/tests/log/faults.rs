@@ -58,7 +58,8 @@ fn check(disk: &MemoryVolume, acknowledged: u64, case: &str) {
         }
         Err(other) => panic!("{case}: {other}"),
     }
-    let (mut ledger, _) = Ledger::open(Box::new(disk.clone()), signer(), &options()).unwrap_or_else(|e| panic!("{case}: {e}"));
+    let (mut ledger, _) =
+        Ledger::open(Box::new(disk.clone()), signer(), &options()).unwrap_or_else(|e| panic!("{case}: {e}"));
     let size = ledger.size();
     assert!(size >= acknowledged, "{case}: {size} of {acknowledged}");
     ledger.append_batch(&[leaf(size)]).unwrap();

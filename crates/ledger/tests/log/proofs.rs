@@ -1,9 +1,9 @@
 //! Tree mathematics against another implementation, and proofs for every index.
 
-use crate::{key, ledger, leaf};
+use crate::{key, leaf, ledger};
 use cordon_ledger::{InclusionProof, consistency, prove, tree, verify, verify_consistency, verify_proof};
 use proptest::prelude::*;
-use tlog_tiles::{Hash, HashReader, TlogError};
+use tlog_tiles::{Hash, HashReader, tlog::Error as TlogError};
 
 /// The other implementation keeps its hashes in one list, in its own storage order.
 struct Stored(Vec<Hash>);

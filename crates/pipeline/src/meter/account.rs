@@ -177,10 +177,8 @@ impl Account {
 
 fn date(now: Millis) -> jiff::civil::Date {
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(now)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date()
+    let stamp = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    jiff::tz::Offset::UTC.to_datetime(stamp).date()
 }
 
 fn seconds_to_next_month(now: Millis) -> u32 {

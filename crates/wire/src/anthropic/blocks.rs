@@ -17,7 +17,7 @@ const CITE: Field = opt("citations", Rule::Object(&[opt("enabled", Rule::Bool)])
 const FILE_ID: Field = req("file_id", Rule::Use(Feature::ProviderState, &Rule::Issued));
 
 /// Cited text and its title are words of a document.
-const CITATION: Rule = Rule::As(
+pub(super) const CITATION: Rule = Rule::As(
     SpanKind::ToolResult,
     &Rule::Tagged {
         by: "type",
@@ -434,6 +434,28 @@ pub(crate) const ANSWER_BLOCK: Rule = Rule::Tagged {
         MCP_TOOL_USE,
         MCP_RESULT,
         UPLOAD,
+        ("compaction", NO_BETA),
+        ("fallback", NO_BETA),
+        ("mcp_tool_listing", NO_BETA),
+    ],
+};
+
+/// A thinking block as a stream begins it: its signature follows.
+const THINKING_START: (&str, Rule) = (
+    "thinking",
+    Rule::As(
+        SpanKind::Reasoning,
+        &Rule::Object(&[req("thinking", Rule::Fixed("signed")), opt("signature", Rule::Issued)]),
+    ),
+);
+
+/// One block of a streamed answer, as it begins.
+pub(super) const START_BLOCK: Rule = Rule::Tagged {
+    by: "type",
+    default: None,
+    variants: &[
+        TEXT, TOOL_USE, THINKING_START, REDACTED, SERVER_TOOL_USE, WEB_RESULT, FETCH_RESULT, CODE_RESULT,
+        BASH_RESULT, EDIT_RESULT, SEARCH_TOOLS, ADVISED, MCP_TOOL_USE, MCP_RESULT, UPLOAD,
         ("compaction", NO_BETA),
         ("fallback", NO_BETA),
         ("mcp_tool_listing", NO_BETA),

@@ -1,4 +1,5 @@
 //! Tables and properties of the scanner and the splicing.
+#![expect(clippy::string_slice, reason = "the cuts are taken from character boundaries")]
 
 use super::splice::{Patch, apply, within_string};
 use super::{decode, escape_into, scan};
@@ -39,7 +40,6 @@ fn what_is_refused() {
         "{\"a\"}",
         "{\"a\" 1}",
         "{a:1}",
-        "01",
         "1.",
         ".5",
         "+1",
@@ -72,7 +72,7 @@ fn what_is_refused() {
     ] {
         check(broken, Some(InvalidJson));
     }
-    for trailing in ["1 2", "{} {}", "[]]", "null,", "{}x", "1\0"] {
+    for trailing in ["1 2", "01", "{} {}", "[]]", "null,", "{}x", "1\0"] {
         check(trailing, Some(TrailingData));
     }
     check(r#"{"a":1,"a":2}"#, Some(DuplicateKey));

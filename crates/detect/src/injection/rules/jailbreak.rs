@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
             "(developer|dev|debug|god|jailbreak|dan|maintenance|unrestricted|unfiltered|uncensored|admin|root|sudo|evil|opposite|chaos|unlocked|diagnostic|override|freedom|training|test|superuser|no limits|no filter|omega) mode (is)? (now|has been|hereby)* (enabled|activated|on|active|unlocked|engaged|initiated)",
             "(enter|entering|enable|activate|switch to|switch into|go into|simulate|engage|you are now in|you are in|are now in|now in|operate in|start|boot into|turn on) (the|your|a|an)? (developer|dev|debug|god|jailbreak|dan|maintenance|unrestricted|unfiltered|uncensored|admin|root|sudo|evil|opposite|chaos|unlocked|diagnostic|override|superuser|no limits) mode (and|in|output|you|to|with|now|for|where|response|which|so|then|for this|by)",
             "(with|as) developer mode (enabled|output|response)",
-            "(chatgpt|gpt|model|ai|you|assistant|llm) (with|in|has|have) ~2 (developer mode|jailbreak|dan mode|god mode|unrestricted mode) (enabled|activated|on)?",
+            "(chatgpt|gpt|model|ai|you|assistant|llm) (with|in|has|have) ~2 (developer mode|jailbreak|dan mode|god mode|unrestricted mode)",
             "stay in (developer mode|dan|dan mode|character as dan|jailbreak mode)",
         ],
     ),
@@ -65,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
         &[
             "(two|both|2|double) ~2 (responses|answers|ways|paragraphs|outputs|replies|different ways) ~8 (one|first|normal|as chatgpt|standard|as you would|the first) ~10 (dan|second|other|developer mode|unfiltered|the other|jailbreak|evil|as|uncensored)",
             "(as|like) (you|chatgpt|gpt|a normal ai|an ai) (normally|usually|would normally|would usually|would|normally would) (respond|answer|reply|do) ~3 (and|the other|second|dan|then) ~4 (dan|as|unfiltered|uncensored|response|the other)",
-            "(classic|gpt|normal|dan|jailbreak|chatgpt|standard|developer mode output|aim|stan|unfiltered|normal output) (the standard|the normal|the regular|response|the jailbroken|insert|jailbroken response|your normal|your dan|developer mode response|dan response|an answer|chatgpt response|the standard chatgpt)",
+            "(classic|dan|jailbreak|developer mode output|aim|stan|unfiltered|normal output) (the standard|the normal|the regular|the jailbroken|insert|jailbroken response|your normal|your dan|developer mode response|dan response|an answer|chatgpt response|the standard chatgpt)",
         ],
     ),
     Rule::jailbreak(

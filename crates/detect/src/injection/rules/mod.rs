@@ -76,11 +76,21 @@ impl Rule {
         Self::new(name, FindingKind::Jailbreak, weights, about, Form::Words, patterns)
     }
 
-    const fn dense(name: &'static str, weights: (u16, u16), about: &'static str, patterns: &'static [&'static str]) -> Self {
+    const fn dense(
+        name: &'static str,
+        weights: (u16, u16),
+        about: &'static str,
+        patterns: &'static [&'static str],
+    ) -> Self {
         Self::new(name, FindingKind::Injection, weights, about, Form::Dense, patterns)
     }
 
-    const fn markup(name: &'static str, weights: (u16, u16), about: &'static str, patterns: &'static [&'static str]) -> Self {
+    const fn markup(
+        name: &'static str,
+        weights: (u16, u16),
+        about: &'static str,
+        patterns: &'static [&'static str],
+    ) -> Self {
         Self::new(name, FindingKind::Injection, weights, about, Form::Markup, patterns)
     }
 
@@ -130,12 +140,32 @@ pub(super) fn compile(rule: &Rule, pattern: &str) -> Result<Compiled, String> {
 
 const OTHERS: &[(FindingKind, &str, &str)] = &[
     (FindingKind::HiddenText, "hidden.tags", "tag characters outside a flag: text that only a model reads"),
-    (FindingKind::HiddenText, "hidden.selectors", "more variation selectors in a row than any character takes"),
-    (FindingKind::HiddenText, "hidden.zero-width", "zero-width characters stacked as no typography needs them"),
-    (FindingKind::HiddenText, "hidden.bidi", "runs of bidirectional controls that reorder what a person sees"),
-    (FindingKind::Injection, "injection.unscanned", "the rules could not be used, so nothing is called clean"),
+    (
+        FindingKind::HiddenText,
+        "hidden.selectors",
+        "more variation selectors in a row than any character takes",
+    ),
+    (
+        FindingKind::HiddenText,
+        "hidden.zero-width",
+        "zero-width characters stacked as no typography needs them",
+    ),
+    (
+        FindingKind::HiddenText,
+        "hidden.bidi",
+        "runs of bidirectional controls that reorder what a person sees",
+    ),
+    (
+        FindingKind::Injection,
+        "injection.unscanned",
+        "the rules could not be used, so nothing is called clean",
+    ),
 ];
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler: an index out of range does not build"
+)]
 const fn count() -> usize {
     let (mut n, mut t) = (OTHERS.len(), 0);
     while t < TABLES.len() {
@@ -146,6 +176,10 @@ const fn count() -> usize {
 }
 
 /// Rules for the catalogue: kind, rule, description.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler: an index out of range does not build"
+)]
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &{
     let mut rows = [(FindingKind::Injection, "", ""); count()];
     let (mut n, mut t) = (0, 0);

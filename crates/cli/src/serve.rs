@@ -1,0 +1,99 @@
+//! `serve`, `init`, `demo`, `gullible`.
+
+use crate::args::{Demo, Gullible, Serve};
+use crate::output;
+use cordon_app::run::FirstKeys;
+use cordon_app::{DataDir, Options, Running, signals};
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the gateway until it is told to stop.
+pub(crate) fn serve(root: &Path, options: &Serve) -> anyhow::Result<ExitCode> {
+    let (dir, created) = DataDir::open(root)?;
+    let keep_in_files = options.json || !output::is_terminal();
+    let start = Options { address: options.listen, admin_address: options.admin_listen };
+    // Signals are taken before anything listens: a stop that comes early is a stop all the same.
+    let signals = signals::Signals::take()?;
+    let mut running = Running::start(dir, &created, &start)?;
+    let first = running.first_keys.take();
+    let files = match &first {
+        Some(keys) if keep_in_files => Some(running.write_first_keys(keys)?),
+        _ => None,
+    };
+    let scheme = if running.addresses.tls { "https" } else { "http" };
+    let base = format!("{scheme}://{}", running.addresses.model);
+    if options.json {
+        output::json(&json!({
+            "openai_base_url": format!("{base}/v1"),
+            "anthropic_base_url": base,
+            "admin_url": format!("http://{}", running.addresses.admin),
+            "control_socket": running.addresses.control,
+            "data_dir": root,
+            "ledger": root.join("ledger"),
+            "public_key": root.join("keys/ledger.pub"),
+            "admin_key_file": files.as_ref().map(|f| &f.0),
+            "agent_key_file": files.as_ref().map(|f| &f.1),
+        }));
+    } else {
+        welcome(root, &base, first.as_ref(), files.as_ref());
+    }
+    signals.wait(&running);
+    running.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn welcome(root: &Path, base: &str, first: Option<&FirstKeys>, files: Option<&(std::path::PathBuf, std::path::PathBuf)>) {
+    output::line(&format!("cordon is up. Data: {}", root.display()));
+    output::line(&format!("  OpenAI clients:    base URL {base}/v1"));
+    output::line(&format!("  Anthropic clients: base URL {base}"));
+    match (first, files) {
+        (Some(_), Some((admin, agent))) => {
+            output::line(&format!("  agent key: {}", agent.display()));
+            output::line(&format!("  admin key: {}", admin.display()));
+        }
+        (Some(keys), None) => {
+            output::line("  Keys of this first start, shown once:");
+            output::line(&format!("    agent `dev`: {}", keys.agent.expose()));
+            output::line(&format!("    admin:       {}", keys.admin.expose()));
+        }
+        _ => output::line("  Keys: as before (`cordon key list`; `cordon key create --agent NAME` makes one)"),
+    }
+    output::line("  Try it: model `gullible` needs no provider. `cordon demo` shows attacks being stopped.");
+    output::line(&format!("  Next: {} (upstreams, models), {} (what the agent may do)", root.join("cordon.toml").display(), root.join("agents/dev.toml").display()));
+}
+
+/// Makes the data directory without running.
+pub(crate) fn init(root: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let (dir, created) = DataDir::open(root)?;
+    let files = if created.fresh { Some(dir.first_keys()?) } else { None };
+    if json {
+        output::json(&json!({
+            "data_dir": root,
+            "created": created.fresh,
+            "config": root.join("cordon.toml"),
+            "admin_key_file": files.as_ref().map(|f| &f.0),
+            "agent_key_file": files.as_ref().map(|f| &f.1),
+        }));
+    } else if let Some((admin, agent)) = &files {
+        output::line(&format!("made {}; keys: {} and {}", root.display(), agent.display(), admin.display()));
+    } else {
+        output::line(&format!("{} is there already; nothing was changed", root.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays the demo.
+pub(crate) fn demo(options: &Demo) -> anyhow::Result<ExitCode> {
+    let json = options.json;
+    let good = cordon_app::demo::play(options.keep.as_deref(), &mut |scene| {
+        if json { output::json(&scene.to_json()) } else { output::line(&scene.to_text()) }
+    })?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+/// Serves the built-in model.
+pub(crate) fn gullible(options: &Gullible) -> anyhow::Result<ExitCode> {
+    cordon_app::gullible::serve(options.listen, |address| output::json(&json!({"base_url": format!("http://{address}")})))?;
+    Ok(ExitCode::SUCCESS)
+}
