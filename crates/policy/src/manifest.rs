@@ -216,6 +216,13 @@ pub struct ToolRule {
     pub other_args: bool,
 }
 
+impl ToolRule {
+    /// The arguments that the rule names: they may stand in records.
+    pub fn argument_names(&self) -> impl Iterator<Item = &str> {
+        self.args.iter().flatten().map(|a| a.argument.as_str())
+    }
+}
+
 /// How much an agent may use. `None` is no limit of the manifest's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
@@ -270,8 +277,10 @@ pub struct Manifest {
     pub max_output_tokens: Option<u64>,
     /// Whether `user` messages are a person's.
     pub user_turns: UserTurns,
-    /// How much it may use.
+    /// How much it may use, over all its keys together.
     pub budgets: Budgets,
+    /// How much each of its keys may use.
+    pub key_budgets: Budgets,
     /// The file it was read from.
     pub source: String,
     /// The text it was read from: part of the policy version.

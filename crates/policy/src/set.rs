@@ -91,6 +91,11 @@ impl PolicySet {
         self.version
     }
 
+    /// The ids of all policies: they may stand in records.
+    pub fn policy_ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|r| r.id.as_str())
+    }
+
     /// Every agent's manifest, in the order in which they were given.
     pub fn agents(&self) -> impl Iterator<Item = &Manifest> {
         self.views.iter().map(|v| &v.manifest)

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use cordon_pipeline::{Refusal, Why};
-use futures_util::stream::{BoxStream, Stream as _};
+use futures_util::stream::BoxStream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use std::pin::Pin;

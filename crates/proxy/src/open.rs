@@ -41,7 +41,8 @@ impl Open {
     /// Settles the budget and hands the outcome to the ledger.
     fn finish(&mut self, end: End) -> Result<cordon_ledger::Appended, Refusal> {
         self.closed = true;
-        let shared = &self.worker.shared;
+        let worker = self.worker.clone();
+        let shared = &worker.shared;
         let now = shared.clock.now();
         let settled = self.settle(now);
         let took = shared.clock.ticks().saturating_sub(self.started);

@@ -207,7 +207,8 @@ impl Parts {
             self.push(Part::Issued(issued), At::default());
         }
         for used in walked.used {
-            let part = if provider_side { Part::ProviderCall { feature: used.feature } } else { Part::Opaque(used) };
+            let part =
+                if provider_side { Part::ProviderCall { feature: used.feature } } else { Part::Opaque(used) };
             self.push(part, At::default());
         }
     }
@@ -380,7 +381,8 @@ impl Event {
                 }
                 EventEdit::Renumber { part, index } => {
                     let (part, at) = at(part)?;
-                    if !of_call(part) || plan.numbers.iter().any(|&(node, n)| node == at.index && n != *index) {
+                    if !of_call(part) || plan.numbers.iter().any(|&(node, n)| node == at.index && n != *index)
+                    {
                         return Err(bad("the part is none of a call, or gets two indexes"));
                     }
                     if !plan.numbers.contains(&(at.index, *index)) {
@@ -427,7 +429,12 @@ impl Event {
 }
 
 /// Patches that are the same in each dialect. What stands within `gone` is left alone.
-pub(crate) fn plain_patches(doc: Doc<'_>, plan: &Plan<'_>, stop: &str, gone: &dyn Fn(u32) -> bool) -> Vec<Patch> {
+pub(crate) fn plain_patches(
+    doc: Doc<'_>,
+    plan: &Plan<'_>,
+    stop: &str,
+    gone: &dyn Fn(u32) -> bool,
+) -> Vec<Patch> {
     let texts = plan.texts.iter().map(|(node, new)| (*node, quoted(new)));
     let numbers = plan.numbers.iter().map(|(node, n)| (*node, n.to_string()));
     let stops = plan.stops.iter().map(|node| (*node, quoted(stop)));
@@ -439,7 +446,9 @@ pub(crate) fn plain_patches(doc: Doc<'_>, plan: &Plan<'_>, stop: &str, gone: &dy
 #[must_use]
 pub fn text_event(op: Operation, like: &Event, channel: Channel, text: &str) -> Bytes {
     match op {
-        Operation::Messages | Operation::CountTokens => crate::anthropic::stream::text_event(channel, text).into(),
+        Operation::Messages | Operation::CountTokens => {
+            crate::anthropic::stream::text_event(channel, text).into()
+        }
         Operation::ChatCompletions | Operation::Models => {
             let doc = like.tape.as_ref().map(|tape| tape.over(&like.frame.data));
             crate::openai::stream::text_event(doc, channel, text).into()

@@ -1,4 +1,5 @@
 //! Messages streams: parts, edits, and what a client makes of the result.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod streams;
 
@@ -61,7 +62,11 @@ fn a_provider_run_tool_is_told() {
     let result = r#"{"type":"web_search_tool_result","tool_use_id":"s","content":[{"type":"web_search_result","title":"T","url":"https://a.example","encrypted_content":"e"}]}"#;
     let parts = parse(OP, &start(result)).parts;
     assert!(parts.contains(&Part::ProviderCall { feature: Feature::WebSearch }));
-    assert!(parts.iter().any(|p| matches!(p, Part::Whole { text, kind: SpanKind::ToolResult, .. } if text == "T")));
+    assert!(
+        parts
+            .iter()
+            .any(|p| matches!(p, Part::Whole { text, kind: SpanKind::ToolResult, .. } if text == "T"))
+    );
     assert!(parts.iter().any(|p| matches!(p, Part::Issued(i) if i.digest_input == b"e")));
 }
 
@@ -105,7 +110,9 @@ fn a_denied_call_becomes_a_text_block() {
 #[test]
 fn an_extra_text_event_parses() {
     let like = parse(OP, &event("message_stop", ""));
-    for (kind, splice) in [(SpanKind::Assistant, Splice::Free), (SpanKind::Reasoning, Splice::Refuse("signed"))] {
+    for (kind, splice) in
+        [(SpanKind::Assistant, Splice::Free), (SpanKind::Reasoning, Splice::Refuse("signed"))]
+    {
         let channel = Channel { choice: 0, kind, block: 7 };
         let bytes = cordon_wire::text_event(OP, &like, channel, "x\"y");
         let parsed = parse(OP, std::str::from_utf8(&bytes).unwrap());

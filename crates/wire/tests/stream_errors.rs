@@ -1,10 +1,18 @@
 //! Errors, written and read.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use cordon_types::{Dialect, RequestId};
 use cordon_wire::{ApiError, error_body, error_event, error_kind, parse_upstream_error};
 
 fn error(param: Option<&str>) -> ApiError<'_> {
-    ApiError { status: 400, kind: "invalid_request_error", code: "c", message: "say \"no\"\n", param, request_id: RequestId(1) }
+    ApiError {
+        status: 400,
+        kind: "invalid_request_error",
+        code: "c",
+        message: "say \"no\"\n",
+        param,
+        request_id: RequestId(1),
+    }
 }
 
 #[test]
@@ -21,7 +29,9 @@ fn bodies_and_events() {
     );
     assert_eq!(anthropic, expected);
     let event = error_event(Dialect::OpenaiChat, &error(None));
-    assert!(event.starts_with(b"data: {\"error\":{") && event.ends_with(b"\"param\":null,\"code\":\"c\"}}\n\n"));
+    assert!(
+        event.starts_with(b"data: {\"error\":{") && event.ends_with(b"\"param\":null,\"code\":\"c\"}}\n\n")
+    );
 }
 
 #[test]
@@ -58,9 +68,27 @@ fn of_an_upstream_only_known_words_pass() {
     let full = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages[0].content","code":"context_length_exceeded"}}"#;
     check(400, full, "context_length_exceeded", Some("messages"), Some("too long"));
     check(400, r#"{"error":"no model"}"#, "invalid_request_error", None, Some("no model"));
-    check(400, r#"{"error":{"type":"a secret","code":7,"param":"a secret"}}"#, "invalid_request_error", None, None);
-    check(400, r#"[{"error":{"message":"m","type":"rate_limit_error"}}]"#, "rate_limit_error", None, Some("m"));
-    check(404, r#"{"object":"error","message":"m\u0000n","code":404}"#, "invalid_request_error", None, Some("m n"));
+    check(
+        400,
+        r#"{"error":{"type":"a secret","code":7,"param":"a secret"}}"#,
+        "invalid_request_error",
+        None,
+        None,
+    );
+    check(
+        400,
+        r#"[{"error":{"message":"m","type":"rate_limit_error"}}]"#,
+        "rate_limit_error",
+        None,
+        Some("m"),
+    );
+    check(
+        404,
+        r#"{"object":"error","message":"m\u0000n","code":404}"#,
+        "invalid_request_error",
+        None,
+        Some("m n"),
+    );
     check(301, "{}", "upstream_error", None, None);
     check(502, "<html>bad gateway</html>", "server_error", None, None);
     check(500, r#"{"error":{"message":"a","message":"b"}}"#, "server_error", None, None);

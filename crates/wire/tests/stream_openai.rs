@@ -1,4 +1,5 @@
 //! Chat Completions streams: parts, edits, and what a client makes of the result.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod streams;
 
@@ -10,7 +11,9 @@ use streams::{events, merge_openai, parse, render};
 const OP: Operation = Operation::ChatCompletions;
 
 fn chunk(choices: &str) -> String {
-    format!("data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices}}}\n\n")
+    format!(
+        "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices}}}\n\n"
+    )
 }
 
 fn delta(delta: &str) -> String {
@@ -36,7 +39,10 @@ fn what_is_not_known_is_refused() {
     refused(r#"{"choices":[{"index":0,"delta":{"thought":"x"}}]}"#, WireCode::UnknownField);
     refused(r#"{"choices":[{"index":0,"delta":{"content":["x"]}}]}"#, WireCode::WrongType);
     refused(r#"{"choices":[{"index":0,"delta":{"function_call":{"name":"x"}}}]}"#, WireCode::Unsupported);
-    refused(r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"type":"custom"}]}}]}"#, WireCode::UnknownVariant);
+    refused(
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"type":"custom"}]}}]}"#,
+        WireCode::UnknownVariant,
+    );
     refused(r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"x"}]}}]}"#, WireCode::MissingField);
     refused(r#"{"choices":[{"index":0},{"index":0}]}"#, WireCode::BadStream);
     refused(r#"{"choices":[{"index":-1}]}"#, WireCode::BadStream);
@@ -44,7 +50,10 @@ fn what_is_not_known_is_refused() {
     refused("[DONE] ", WireCode::InvalidJson);
     refused("", WireCode::InvalidJson);
     let named = streams::frames("event: thread.x\ndata: {\"choices\":[]}\n\n").remove(0);
-    assert_eq!(cordon_wire::parse_event(OP, named, &Limits::default()).unwrap_err().code, WireCode::BadStream);
+    assert_eq!(
+        cordon_wire::parse_event(OP, named, &Limits::default()).unwrap_err().code,
+        WireCode::BadStream
+    );
 }
 
 #[test]
@@ -54,7 +63,9 @@ fn texts_have_their_channels() {
         .parts
         .iter()
         .map(|p| match p {
-            Part::Text { channel, text, splice: Splice::Free } => (channel.kind, channel.block, text.as_str()),
+            Part::Text { channel, text, splice: Splice::Free } => {
+                (channel.kind, channel.block, text.as_str())
+            }
             other => panic!("{other:?}"),
         })
         .collect();
@@ -64,7 +75,10 @@ fn texts_have_their_channels() {
 
 #[test]
 fn an_error_is_told_by_known_words() {
-    let event = parse(OP, "data: {\"error\":{\"message\":\"m\",\"type\":\"x\",\"code\":\"rate_limit_exceeded\"}}\n\n");
+    let event = parse(
+        OP,
+        "data: {\"error\":{\"message\":\"m\",\"type\":\"x\",\"code\":\"rate_limit_exceeded\"}}\n\n",
+    );
     assert_eq!(event.parts, [Part::Error { kind: "rate_limit_exceeded", message: "m".into() }]);
 }
 
@@ -78,7 +92,10 @@ fn a_text_is_replaced_in_place() {
 #[test]
 fn a_frame_of_several_data_lines_is_written_anew() {
     let event = parse(OP, "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"a\"}}]}\n\n");
-    assert_eq!(render(&event, &[]), "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"a\"}}]}\n\n");
+    assert_eq!(
+        render(&event, &[]),
+        "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"a\"}}]}\n\n"
+    );
     let out = render(&event, &[EventEdit::Text { part: 0, new: "b".into() }]);
     assert_eq!(out, "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"b\"}}]}\n\n");
 }
@@ -125,7 +142,12 @@ fn an_event_that_says_more_stays() {
     let event = parse(OP, &chunk(&format!(r#"[{{"index":0,"delta":{call},"finish_reason":"tool_calls"}}]"#)));
     let out = render(&event, &[no(0, None), EventEdit::FinishAsStop { part: 1 }]);
     assert_eq!(out, chunk(r#"[{"index":0,"delta":{},"finish_reason":"stop"}]"#));
-    let event = parse(OP, &format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{call}}}],\"usage\":{{\"prompt_tokens\":1}}}}\n\n"));
+    let event = parse(
+        OP,
+        &format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{call}}}],\"usage\":{{\"prompt_tokens\":1}}}}\n\n"
+        ),
+    );
     assert!(event.render(&[no(0, None)]).unwrap().is_some());
 }
 
@@ -151,13 +173,22 @@ fn an_edit_must_fit_its_part() {
 #[test]
 fn an_extra_text_event_is_like_its_neighbour() {
     let like = parse(OP, &delta(r#"{"content":"a"}"#));
-    for (kind, block) in [(SpanKind::Assistant, 0), (SpanKind::Assistant, 1), (SpanKind::Reasoning, 0), (SpanKind::Reasoning, 1), (SpanKind::Refusal, 0)] {
+    for (kind, block) in [
+        (SpanKind::Assistant, 0),
+        (SpanKind::Assistant, 1),
+        (SpanKind::Reasoning, 0),
+        (SpanKind::Reasoning, 1),
+        (SpanKind::Refusal, 0),
+    ] {
         let channel = Channel { choice: 3, kind, block };
         let bytes = cordon_wire::text_event(OP, &like, channel, "x\"y");
         let text = std::str::from_utf8(&bytes).unwrap();
         let event = parse(OP, text);
-        assert_eq!(event.parts, [Part::Text { channel, text: "x\"y".into(), splice: Splice::Free }]);
-        assert!(text.starts_with(r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices""#));
+        let expected = Part::Text { channel, text: "x\"y".into(), splice: Splice::Free };
+        assert_eq!(event.parts.first(), Some(&expected));
+        assert!(text.starts_with(
+            r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices""#
+        ));
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum Verdict {
 #[derive(Default)]
 pub(crate) struct Call {
     pub(crate) name: String,
+    pub(crate) named: bool,
     pub(crate) arguments: String,
     pub(crate) verdict: Option<Verdict>,
     /// The index under which it leaves, when earlier calls of its choice were denied.

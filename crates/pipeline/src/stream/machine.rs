@@ -179,7 +179,12 @@ impl StreamMachine {
                 }
                 Part::CallName { call, name } => {
                     self.leave_for_call(call.choice, now)?;
-                    self.call(*call)?.name.push_str(name);
+                    let held = self.call(*call)?;
+                    // Clients disagree on what a second name means: one of them would run what was not judged.
+                    if std::mem::replace(&mut held.named, true) {
+                        return Err(bad_stream("a second name for one tool call"));
+                    }
+                    held.name.push_str(name);
                     needs.push(Need::Call { part: at, role: PartRole::Name, key: *call });
                 }
                 Part::CallArgs { call, text } => {
@@ -366,7 +371,7 @@ impl StreamMachine {
         if call.verdict.is_some() {
             return Ok(());
         }
-        let name = std::mem::take(&mut call.name);
+        let (name, named) = (std::mem::take(&mut call.name), call.named);
         let mut arguments = std::mem::take(&mut call.arguments);
         // A tool without parameters may be called without a byte of arguments.
         let empty = arguments.is_empty();
@@ -374,6 +379,14 @@ impl StreamMachine {
             arguments.push_str("{}");
         }
         let changed = self.inspect_arguments(&arguments, now)?;
+        if !named {
+            // Arguments of a call that the provider runs itself come without a name here; its feature was judged.
+            if self.facts.features.is_empty() {
+                return Err(bad_stream("arguments of a tool call that has no name"));
+            }
+            self.queue.calls.decide(key, Verdict::Allowed { arguments: changed });
+            return Ok(());
+        }
         let judged = changed.as_deref().unwrap_or(&arguments);
         let notice =
             self.exchange.judge_call(&name, judged, &mut self.facts, &mut self.tally, now)?;

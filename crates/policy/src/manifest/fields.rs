@@ -204,29 +204,38 @@ pub(super) fn described(value: &Value) -> &'static str {
     }
 }
 
-/// The known name that `word` most probably means: fewest edits, at most a third of its length.
+/// The known name that `word` most probably means: fewest edits, at most a third of its length; of equals the one
+/// that begins alike longest.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distances = known.iter().map(|k| (edits(word, k), *k));
-    let (distance, name) = distances.min_by_key(|(d, _)| *d)?;
+    let ranked = known.iter().map(|k| (edits(word, k), usize::MAX - alike(word, k), *k));
+    let (distance, _, name) = ranked.min()?;
     (distance <= (name.len() / 3).max(1)).then_some(name)
 }
 
-/// Levenshtein's distance, over bytes.
+fn alike(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count()
+}
+
+/// The optimal string alignment distance over bytes: Levenshtein's, with two swapped neighbours as one edit.
 fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let up = *cell;
-            let best = (diagonal + usize::from(x != y)).min(up + 1).min(left + 1);
-            diagonal = up;
-            left = best;
-            *cell = best;
+    let cell = |row: &[usize], i: usize| row.get(i).copied().unwrap_or(0);
+    let (mut before, mut above): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    let (mut x_before, mut i) = (None, 0);
+    for x in a.bytes() {
+        i += 1;
+        let mut row = vec![i];
+        let mut y_before = None;
+        for (j, y) in b.bytes().enumerate() {
+            let changed = cell(&above, j) + usize::from(x != y);
+            let mut best = changed.min(cell(&above, j + 1) + 1).min(cell(&row, j) + 1);
+            if i > 1 && j > 0 && Some(x) == y_before && Some(y) == x_before {
+                best = best.min(cell(&before, j - 1) + 1);
+            }
+            row.push(best);
+            y_before = Some(y);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut above, row);
+        x_before = Some(x);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }

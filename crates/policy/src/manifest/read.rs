@@ -74,9 +74,11 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
         .choice("user_turns", &[("asserted", UserTurns::Asserted), ("human", UserTurns::Human)])
         .unwrap_or_default();
     let budgets = f.table("budgets");
+    let key_budgets = f.table("key_budgets");
     let data = f.table("data");
     let tools = f.take("tools");
-    let budgets = budgets.map(|t| read_budgets(t, f.problems())).unwrap_or_default();
+    let budgets = budgets.map(|t| read_budgets("budgets", t, f.problems())).unwrap_or_default();
+    let key_budgets = key_budgets.map(|t| read_budgets("key_budgets", t, f.problems())).unwrap_or_default();
     let data = data.map(|t| read_data(t, f.problems())).unwrap_or_default();
     let tools = tools.map(|v| read_tools(v, f.problems())).unwrap_or_default();
     f.finish();
@@ -103,6 +105,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
         max_output_tokens,
         user_turns,
         budgets,
+        key_budgets,
         source: source.to_owned(),
         text: text.to_owned(),
     })
@@ -222,9 +225,9 @@ fn read_features(f: &mut Fields<'_>) -> Vec<Feature> {
     out
 }
 
-fn read_budgets(table: Table, problems: &mut Vec<Problem>) -> Budgets {
+fn read_budgets(name: &str, table: Table, problems: &mut Vec<Problem>) -> Budgets {
     const TOKENS: u64 = 1 << 50;
-    let mut f = Fields::new(table, "budgets", problems);
+    let mut f = Fields::new(table, name, problems);
     let small = |n: Option<u64>| n.and_then(|n| u32::try_from(n).ok());
     let budgets = Budgets {
         requests_per_minute: small(f.count("requests_per_minute", u64::from(u32::MAX))),

@@ -28,26 +28,35 @@ const EVENT: Rule = Rule::Tagged {
     default: None,
     variants: &[
         ("message_start", Rule::Object(&[req("message", MESSAGE)])),
-        ("content_block_start", Rule::Object(&[
-            req("index", Rule::Number),
-            req("content_block", Rule::As(SpanKind::Assistant, &START_BLOCK)),
-        ])),
-        ("content_block_delta", Rule::Object(&[
-            req("index", Rule::Number),
-            req("delta", Rule::As(SpanKind::Assistant, &DELTA)),
-        ])),
+        (
+            "content_block_start",
+            Rule::Object(&[
+                req("index", Rule::Number),
+                req("content_block", Rule::As(SpanKind::Assistant, &START_BLOCK)),
+            ]),
+        ),
+        (
+            "content_block_delta",
+            Rule::Object(&[req("index", Rule::Number), req("delta", Rule::As(SpanKind::Assistant, &DELTA))]),
+        ),
         ("content_block_stop", Rule::Object(&[req("index", Rule::Number)])),
-        ("message_delta", Rule::Object(&[
-            req("delta", Rule::Object(&[
-                opt("stop_reason", STOP_REASON),
-                opt("stop_sequence", Rule::Text),
-                opt("stop_details", STOP_DETAILS),
-                opt("container", CONTAINER),
-            ])),
-            opt("usage", USAGE),
-            opt("context_management", Rule::Open),
-            opt("input_transformations", Rule::Open),
-        ])),
+        (
+            "message_delta",
+            Rule::Object(&[
+                req(
+                    "delta",
+                    Rule::Object(&[
+                        opt("stop_reason", STOP_REASON),
+                        opt("stop_sequence", Rule::Text),
+                        opt("stop_details", STOP_DETAILS),
+                        opt("container", CONTAINER),
+                    ]),
+                ),
+                opt("usage", USAGE),
+                opt("context_management", Rule::Open),
+                opt("input_transformations", Rule::Open),
+            ]),
+        ),
         ("message_stop", Rule::Object(&[])),
         ("ping", Rule::Object(&[])),
         ("error", Rule::Object(&[req("error", Rule::Open), opt("request_id", Rule::Id)])),
@@ -78,10 +87,16 @@ const DELTA: Rule = Rule::Tagged {
         ("text_delta", Rule::Object(&[req("text", Rule::Text)])),
         ("input_json_delta", Rule::As(SpanKind::ToolCall, &Rule::Object(&[req("partial_json", Rule::Text)]))),
         ("citations_delta", Rule::Object(&[req("citation", CITATION)])),
-        ("thinking_delta", Rule::As(SpanKind::Reasoning, &Rule::Object(&[
-            req("thinking", Rule::Fixed("signed")),
-            opt("estimated_tokens", Rule::Number),
-        ]))),
+        (
+            "thinking_delta",
+            Rule::As(
+                SpanKind::Reasoning,
+                &Rule::Object(&[
+                    req("thinking", Rule::Fixed("signed")),
+                    opt("estimated_tokens", Rule::Number),
+                ]),
+            ),
+        ),
         ("signature_delta", Rule::Object(&[req("signature", Rule::Issued)])),
         ("compaction_delta", Rule::Refused("this beta block is not supported")),
     ],
@@ -124,7 +139,13 @@ fn start(doc: Doc<'_>, out: &mut Parts) -> Result<bool, WireError> {
     match kind.as_ref() {
         "text" => text(doc, doc.given(block, "text"), (SpanKind::Assistant, index), Splice::Free, out),
         "thinking" => {
-            text(doc, doc.given(block, "thinking"), (SpanKind::Reasoning, index), Splice::Refuse("signed"), out);
+            text(
+                doc,
+                doc.given(block, "thinking"),
+                (SpanKind::Reasoning, index),
+                Splice::Refuse("signed"),
+                out,
+            );
         }
         "tool_use" => {
             let input = doc.given(block, "input");
@@ -133,7 +154,8 @@ fn start(doc: Doc<'_>, out: &mut Parts) -> Result<bool, WireError> {
             }
             let Some(node) = doc.given(block, "name") else { return Err(broken("a call has no name")) };
             out.take(node);
-            let part = Part::CallName { call: CallKey { choice: 0, index }, name: doc.text(node).into_owned() };
+            let part =
+                Part::CallName { call: CallKey { choice: 0, index }, name: doc.text(node).into_owned() };
             out.push(part, At { element: block, index: number, ..At::default() });
         }
         kind => return Ok(kind != "redacted_thinking"),
@@ -148,7 +170,13 @@ fn delta(doc: Doc<'_>, out: &mut Parts) -> Result<(), WireError> {
     match kind.as_ref() {
         "text_delta" => text(doc, doc.given(delta, "text"), (SpanKind::Assistant, index), Splice::Free, out),
         "thinking_delta" => {
-            text(doc, doc.given(delta, "thinking"), (SpanKind::Reasoning, index), Splice::Refuse("signed"), out);
+            text(
+                doc,
+                doc.given(delta, "thinking"),
+                (SpanKind::Reasoning, index),
+                Splice::Refuse("signed"),
+                out,
+            );
         }
         "input_json_delta" => {
             if let Some(node) = doc.given(delta, "partial_json") {
@@ -172,7 +200,8 @@ fn text(doc: Doc<'_>, node: Option<u32>, (kind, block): (SpanKind, u32), splice:
 
 /// The event with edits.
 pub(crate) fn render(doc: Doc<'_>, plan: &Plan<'_>) -> Rendered {
-    let within = |node: u32| plan.denied.iter().any(|(at, _)| (at.element..doc.node(at.element).next).contains(&node));
+    let within =
+        |node: u32| plan.denied.iter().any(|(at, _)| (at.element..doc.node(at.element).next).contains(&node));
     let mut patches = plain_patches(doc, plan, "end_turn", &within);
     let notice: String = plan.denied.iter().filter_map(|(_, notice)| *notice).collect();
     let mut rendered = Rendered { before: String::new(), patches: None, after: String::new() };

@@ -148,12 +148,17 @@ fn delta_parts(doc: Doc<'_>, delta: u32, choice: u32, out: &mut Parts) -> Result
 
 /// The event with edits.
 pub(crate) fn render(doc: Doc<'_>, plan: &Plan<'_>) -> Rendered {
-    let within = |node: u32| plan.denied.iter().any(|(at, _)| (at.element..doc.node(at.element).next).contains(&node));
+    let within =
+        |node: u32| plan.denied.iter().any(|(at, _)| (at.element..doc.node(at.element).next).contains(&node));
     let mut holders: Vec<u32> = plan.denied.iter().map(|(at, _)| at.holder).collect();
     holders.sort_unstable();
     holders.dedup();
     let said = |delta: u32| {
-        plan.denied.iter().filter(|(at, _)| at.holder == delta).filter_map(|(_, notice)| *notice).collect::<String>()
+        plan.denied
+            .iter()
+            .filter(|(at, _)| at.holder == delta)
+            .filter_map(|(_, notice)| *notice)
+            .collect::<String>()
     };
     // Where a notice joins a content, one patch makes both changes.
     let joined: Vec<u32> =
@@ -186,7 +191,8 @@ fn deny(doc: Doc<'_>, plan: &Plan<'_>, delta: u32, notice: &str, patches: &mut V
     }
     match doc.get(delta, "content") {
         Some(content) => {
-            let edited = plan.texts.iter().find(|(node, _)| *node == content).map(|(_, new)| (*new).to_owned());
+            let edited =
+                plan.texts.iter().find(|(node, _)| *node == content).map(|(_, new)| (*new).to_owned());
             let text = edited.unwrap_or_else(|| doc.text(content).into_owned()) + notice;
             patches.push(Patch { range: bytes_of(doc, content, content), with: quoted(&text) });
         }
@@ -195,7 +201,8 @@ fn deny(doc: Doc<'_>, plan: &Plan<'_>, delta: u32, notice: &str, patches: &mut V
             let start = doc.node(delta).start as usize + 1;
             let stays = doc.members(delta).any(|(k, _)| !(none_left && doc.text(k) == "tool_calls"));
             let comma = if stays { "," } else { "" };
-            patches.push(Patch { range: start..start, with: format!("\"content\":{}{comma}", quoted(notice)) });
+            patches
+                .push(Patch { range: start..start, with: format!("\"content\":{}{comma}", quoted(notice)) });
         }
     }
 }
@@ -226,9 +233,8 @@ fn something_left(doc: Doc<'_>, plan: &Plan<'_>, holders: &[u32], said: &dyn Fn(
         })
     };
     doc.members(0).any(|(key, value)| match doc.text(key).as_ref() {
-        "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier" | "obfuscation" | "provider" => {
-            false
-        }
+        "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier" | "obfuscation"
+        | "provider" => false,
         "choices" => doc.items(value).any(choice_speaks),
         _ => speaks(value),
     })
@@ -239,7 +245,9 @@ pub(crate) fn text_event(like: Option<Doc<'_>>, channel: Channel, text: &str) ->
     let mut out = String::from("data: {");
     for key in ["id", "object", "created", "model", "system_fingerprint", "service_tier"] {
         let value = like.and_then(|doc| Some(doc.raw(doc.get(0, key)?)));
-        if let Some(value) = value.and_then(|raw| std::str::from_utf8(raw).ok()).filter(|v| !v.contains(['\n', '\r'])) {
+        if let Some(value) =
+            value.and_then(|raw| std::str::from_utf8(raw).ok()).filter(|v| !v.contains(['\n', '\r']))
+        {
             out.push_str(&format!("\"{key}\":{value},"));
         }
     }

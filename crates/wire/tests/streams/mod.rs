@@ -1,5 +1,6 @@
 //! Reading streams in tests, and merging them as the official clients do.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use cordon_types::Operation;
 use cordon_wire::{Event, EventEdit, Frame, Limits, SseReader};
