@@ -11,6 +11,7 @@ mod admin;
 mod builtin;
 pub mod control;
 pub mod data;
+pub mod demo;
 pub mod error;
 pub mod gullible;
 pub mod load;

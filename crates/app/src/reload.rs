@@ -5,6 +5,7 @@ use crate::load::{Loaded, load};
 use crate::runtime::append;
 use crate::settings;
 use crate::worker::Thread;
+use cordon_identity::KillSwitch;
 use cordon_ledger::{Control, ControlKind};
 use cordon_pipeline::{Gate, Issued, control};
 use cordon_proxy::Shared;
@@ -89,14 +90,15 @@ impl Reloader {
             thread.worker.replace_upstream(client);
         }
         self.shared.model_budgets.store(Arc::new(budgets));
-        self.shared.gate.store(Arc::new(gate(loaded, self.issued.clone())));
+        self.shared.gate.store(Arc::new(gate(loaded, self.issued.clone(), self.shared.kills.clone())));
         Ok(())
     }
 }
 
 /// The rules that were loaded, ready to judge.
-pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>) -> Gate {
+pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>, kills: Arc<KillSwitch>) -> Gate {
     Gate {
+        tool_killed: Arc::new(move |name| kills.load().tool_hit(name).is_some()),
         limits: settings::wire_limits(&loaded.config),
         models: settings::models(&loaded.config),
         policy: loaded.policy,

@@ -16,7 +16,8 @@ use cordon_ledger::{Committer, ControlKind, Digester};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Recorder, control};
 use cordon_proxy::{Metrics, Shared};
-use cordon_store::{FileVolume, Store};
+use cordon_store::Store;
+use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Entropy, Secret};
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
@@ -91,7 +92,7 @@ impl Running {
         };
         let address = options.address.unwrap_or(config.listen.address);
         let (model, listeners) = worker::bind(address, count)?;
-        parts.shared.gate.store(Arc::new(gate(loaded, parts.issued.clone())));
+        parts.shared.gate.store(Arc::new(gate(loaded, parts.issued.clone(), parts.shared.kills.clone())));
         let threads = listeners
             .into_iter()
             .enumerate()
@@ -223,6 +224,7 @@ impl Parts {
             limits: cordon_wire::Limits::default(),
             models: cordon_pipeline::ModelTable::default(),
             catalogue: loaded.catalogue.clone(),
+            tool_killed: Arc::new(|_| true),
             issued: issued.clone(),
         };
         let shared = Arc::new(Shared {

@@ -69,8 +69,8 @@ pub(crate) fn proxy_limits(config: &Config) -> Limits {
         header_read: t.header_read,
         total: t.total,
         write_idle: t.client_write_idle,
-        connections: l.connections,
-        requests: l.concurrent_requests,
+        connections: usize::try_from(l.connections).unwrap_or(usize::MAX),
+        requests: usize::try_from(l.concurrent_requests).unwrap_or(usize::MAX),
         h2_streams: l.concurrent_streams_h2,
     }
 }
@@ -132,7 +132,7 @@ fn upstream(root: &Path, config: &Config, u: &Upstream) -> Result<cordon_upstrea
     let bad = |reason: String| AppError::Credential { upstream: u.id.to_string(), reason };
     let target = match &u.base_url {
         None => Target::Builtin(Arc::new(Gullible)),
-        Some(url) => Target::Url(BaseUrl::parse(url.as_str()).map_err(bad)?),
+        Some(url) => Target::Url(BaseUrl::parse(&url.to_string()).map_err(bad)?),
     };
     let t = &config.limits.timeouts;
     let mut settings = cordon_upstream::Settings::new(u.id.clone(), target);

@@ -89,6 +89,12 @@ impl Exchange {
             tally.calls.push(CallTally { name: name.to_owned(), refused: Some(code), predicates: Vec::new() });
             return refused("its arguments are not one JSON object".to_owned(), Why::Policy(code));
         }
+        if (self.gate.tool_killed)(name) {
+            facts.arguments = None;
+            let code = cordon_policy::ReasonCode::PolicyForbids;
+            tally.calls.push(CallTally { name: name.to_owned(), refused: Some(code), predicates: Vec::new() });
+            return refused("an operator stopped this tool".to_owned(), Why::Killed);
+        }
         let verdict =
             self.gate.policy.authorize(&self.query(Action::ToolCall, Resource::Tool { name }, facts, now));
         facts.arguments = None;

@@ -21,6 +21,8 @@ pub struct Gate {
     pub models: ModelTable,
     /// The operator's own names, which records may show.
     pub catalogue: cordon_ledger::Catalogue,
+    /// Whether an operator stopped calls of a tool; asked at each call, since kills come between reloads.
+    pub tool_killed: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Blocks that providers issued; outlives reloads.
     pub issued: Arc<Issued>,
 }

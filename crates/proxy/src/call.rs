@@ -141,7 +141,7 @@ async fn record_intent(
         gate: gate.clone(),
         about,
         stream: prompt.stream,
-        in_flight: asked.in_flight.take(),
+        _in_flight: asked.in_flight.take(),
         user: asked.user.as_ref().map(|(_, digest)| *digest),
         model: prompt.model.clone(),
         intent,

@@ -16,7 +16,7 @@ pub(crate) struct Open {
     pub(crate) about: About,
     pub(crate) stream: bool,
     /// Counts against `limits.concurrent_requests` until the answer is over.
-    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) _in_flight: Option<InFlight>,
     pub(crate) user: Option<Digest>,
     pub(crate) model: Model,
     /// Index of the intent in the ledger.

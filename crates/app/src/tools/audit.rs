@@ -3,7 +3,7 @@
 use crate::data::verifier_key;
 use crate::error::AppError;
 use cordon_ledger::{Decision, Filter, LedgerError};
-use cordon_store::FileVolume;
+use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn verify(ledger: &Path, key: &Path) -> Result<Verdict, AppError> {
             "pending": v.pending,
             "witnessed": false,
         }))),
-        Err(LedgerError::Tampered(tamper)) => Ok(Verdict::Tampered(json!({
+        Err(LedgerError::Damaged(tamper)) => Ok(Verdict::Tampered(json!({
             "verified": false,
             "class": tamper.class.name(),
             "where": tamper.path,
