@@ -62,7 +62,11 @@ impl Admin {
         if let Some(agent) = &asked.agent
             && !self.runtime.knows_agent(agent)
         {
-            return Reply::error(404, "no_manifest", "no manifest names this agent; write one and reload first");
+            return Reply::error(
+                404,
+                "no_manifest",
+                "no manifest names this agent; write one and reload first",
+            );
         }
         let minted = cordon_identity::mint(
             kind,

@@ -57,7 +57,11 @@ impl Admin {
         };
         match self.kill_store.remove_kill(&scope) {
             Err(e) => Reply::error(500, "not_saved", &e.to_string()),
-            Ok(false) => Reply::error(404, "not_killed", "this scope is not killed; GET /cordon/v1/kills lists those that are"),
+            Ok(false) => Reply::error(
+                404,
+                "not_killed",
+                "this scope is not killed; GET /cordon/v1/kills lists those that are",
+            ),
             Ok(true) => {
                 self.kills.unkill(&scope);
                 let scope = scope.to_string();

@@ -120,7 +120,11 @@ impl Admin {
             Ok(()) => reply,
             Err(error) => {
                 tracing::error!(%error, "a change is in force but could not be recorded");
-                Reply::error(503, "record_unavailable", "the change is in force, but its record could not be written")
+                Reply::error(
+                    503,
+                    "record_unavailable",
+                    "the change is in force, but its record could not be written",
+                )
             }
         }
     }

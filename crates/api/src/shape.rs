@@ -40,7 +40,10 @@ impl Reply {
     #[must_use]
     pub fn problems(problems: &[String]) -> Self {
         let message = "the files were refused; what ran before runs on";
-        Self { status: 422, body: json!({"error": {"code": "refused", "message": message, "problems": problems}}) }
+        Self {
+            status: 422,
+            body: json!({"error": {"code": "refused", "message": message, "problems": problems}}),
+        }
     }
 
     pub(crate) fn not_found() -> Self {

@@ -35,7 +35,11 @@ impl KeyStore for Memory {
     }
     fn put_keys(&self, records: &[cordon_identity::KeyRecord]) -> Result<(), StoreError> {
         if self.broken {
-            return Err(StoreError { operation: "save keys", kind: StoreErrorKind::Full, detail: String::new() });
+            return Err(StoreError {
+                operation: "save keys",
+                kind: StoreErrorKind::Full,
+                detail: String::new(),
+            });
         }
         self.keys.lock().unwrap().extend_from_slice(records);
         Ok(())
@@ -48,7 +52,11 @@ impl KillStore for Memory {
     }
     fn put_kill(&self, _: &Kill) -> Result<(), StoreError> {
         if self.broken {
-            return Err(StoreError { operation: "save a kill", kind: StoreErrorKind::Full, detail: String::new() });
+            return Err(StoreError {
+                operation: "save a kill",
+                kind: StoreErrorKind::Full,
+                detail: String::new(),
+            });
         }
         Ok(())
     }
@@ -115,7 +123,8 @@ fn the_life_of_a_key() {
     let id = made["key"]["id"].as_str().unwrap();
     let (_, list) = ask(&admin, "GET", "/cordon/v1/keys", Value::Null);
     assert!(!list.to_string().contains(text), "a list shows no key");
-    let (status, rotated) = ask(&admin, "POST", &format!("/cordon/v1/keys/{id}/rotate"), json!({"grace_seconds": 1}));
+    let (status, rotated) =
+        ask(&admin, "POST", &format!("/cordon/v1/keys/{id}/rotate"), json!({"grace_seconds": 1}));
     assert_eq!(status, 200);
     assert!(admin.keys.authenticate(text, 1_999).is_ok());
     assert!(admin.keys.authenticate(text, 2_000).is_err());
@@ -128,7 +137,8 @@ fn the_life_of_a_key() {
 #[test]
 fn what_is_refused() {
     let (admin, recorded) = admin(false);
-    let check = |method, path, body, status| assert_eq!(ask(&admin, method, path, body).0, status, "{method} {path}");
+    let check =
+        |method, path, body, status| assert_eq!(ask(&admin, method, path, body).0, status, "{method} {path}");
     check("POST", "/cordon/v1/keys", json!({"kind": "agent", "agent": "nobody"}), 404);
     check("POST", "/cordon/v1/keys", json!({"kind": "root"}), 400);
     check("POST", "/cordon/v1/keys", json!({"kind": "admin", "agent": "bot"}), 400);

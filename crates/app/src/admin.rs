@@ -52,7 +52,8 @@ pub(crate) fn start(
     let bound = tcp.local_addr().map_err(failed)?;
     let path = dir.path("control.sock");
     let unix = control_socket(&path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     let side = Arc::new(side);
     let thread = std::thread::Builder::new()
         .name("cordon-admin".to_owned())
@@ -68,7 +69,8 @@ fn control_socket(path: &PathBuf) -> Result<std::os::unix::net::UnixListener, Ap
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(AppError::file(path, "replacing", e)),
     }
-    let socket = std::os::unix::net::UnixListener::bind(path).map_err(|e| AppError::file(path, "binding", e))?;
+    let socket =
+        std::os::unix::net::UnixListener::bind(path).map_err(|e| AppError::file(path, "binding", e))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
         .and_then(|()| socket.set_nonblocking(true))
         .map_err(|e| AppError::file(path, "protecting", e))?;
@@ -154,7 +156,9 @@ async fn answer(
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/healthz" => return text(200, "ok\n"),
-        "/readyz" if side.shared.ledger.healthy() && !*side.shared.draining.borrow() => return text(200, "ok\n"),
+        "/readyz" if side.shared.ledger.healthy() && !*side.shared.draining.borrow() => {
+            return text(200, "ok\n");
+        }
         "/readyz" => return text(503, "not ready\n"),
         _ => {}
     }
@@ -179,7 +183,11 @@ async fn answer(
     let handled = tokio::task::spawn_blocking(move || {
         side.admin.handle(&by, &Request { method: &method, path: &path, body: &body })
     });
-    json(&handled.await.unwrap_or_else(|_| Reply::error(500, "internal_error", "the request could not be completed")))
+    json(
+        &handled
+            .await
+            .unwrap_or_else(|_| Reply::error(500, "internal_error", "the request could not be completed")),
+    )
 }
 
 fn local_host(request: &http::Request<Incoming>) -> bool {

@@ -43,7 +43,11 @@ impl DataDir {
             make_dir(&root.join(dir))?;
         }
         let lock_path = root.join("lock");
-        let lock = private().create(true).truncate(false).write(true).open(&lock_path)
+        let lock = private()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
             .map_err(|e| AppError::file(&lock_path, "opening", e))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -111,14 +115,18 @@ impl DataDir {
         Ok(key)
     }
 
-    /// Makes the first keys without starting the gateway; gives the paths (admin, agent).
-    pub fn first_keys(&self) -> Result<(PathBuf, PathBuf), AppError> {
+    /// Makes the first keys without starting the gateway, where there are none; gives the paths (admin, agent).
+    pub fn first_keys(&self) -> Result<Option<(PathBuf, PathBuf)>, AppError> {
         let store = cordon_store::Store::open(&self.path("state.db"))?;
         let now = cordon_types::Clock::now(&crate::system::SystemClock::new());
-        self.write_first_keys(&crate::run::mint_first(&store, now)?)
+        let keys = crate::run::first_keys(&store, now)?;
+        keys.map(|keys| self.write_first_keys(&keys)).transpose()
     }
 
-    pub(crate) fn write_first_keys(&self, keys: &crate::run::FirstKeys) -> Result<(PathBuf, PathBuf), AppError> {
+    pub(crate) fn write_first_keys(
+        &self,
+        keys: &crate::run::FirstKeys,
+    ) -> Result<(PathBuf, PathBuf), AppError> {
         make_dir(&self.path("first-keys"))?;
         let admin = self.write_secret("first-keys/admin.key", keys.admin.expose())?;
         let agent = self.write_secret("first-keys/agent-dev.key", keys.agent.expose())?;
@@ -162,12 +170,17 @@ fn make_dir(path: &Path) -> Result<(), AppError> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| AppError::file(path, "creating", e))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| AppError::file(path, "creating", e))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     let mut file =
         private().create_new(true).write(true).open(path).map_err(|e| AppError::file(path, "creating", e))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| AppError::file(path, "writing", e))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|e| AppError::file(path, "protecting", e))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|e| AppError::file(path, "protecting", e))
 }

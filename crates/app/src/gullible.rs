@@ -18,9 +18,12 @@ type Chunks = StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, std::io
 pub fn serve(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> Result<(), AppError> {
     let failed = |source| AppError::Listen { address: address.to_string(), source };
     if !address.ip().is_loopback() {
-        return Err(failed(std::io::Error::other("the built-in model obeys everybody: it listens on loopback only")));
+        return Err(failed(std::io::Error::other(
+            "the built-in model obeys everybody: it listens on loopback only",
+        )));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         ready(listener.local_addr().map_err(failed)?);
@@ -43,7 +46,8 @@ pub fn serve(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> Result<(), 
 async fn answer(request: Request<Incoming>) -> Result<Response<Chunks>, Infallible> {
     let method = request.method().as_str().to_owned();
     let path = crate::builtin::path(request.uri().path(), request.headers());
-    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body =
+        request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let answer = cordon_gullible::answer(&method, &path, &body);
     let (ends, missing) = match answer.end {
         cordon_gullible::End::Clean => (None, 0),

@@ -59,9 +59,7 @@ where
         }
     }
     names.extend(["<other>".to_owned(), "<arguments>".to_owned()]);
-    move |policies| {
-        Catalogue::from_operator(names.into_iter().chain(policies.into_iter().map(str::to_owned)))
-    }
+    move |policies| Catalogue::from_operator(names.into_iter().chain(policies.into_iter().map(str::to_owned)))
 }
 
 fn manifests(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Manifest> {
@@ -88,7 +86,11 @@ fn files(dir: &Path, ending: &str, problems: &mut Vec<Problem>) -> Vec<(String, 
             .collect::<Vec<_>>(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(e) => {
-            problems.push(Problem::new(dir.display().to_string(), e.to_string(), "make the directory readable"));
+            problems.push(Problem::new(
+                dir.display().to_string(),
+                e.to_string(),
+                "make the directory readable",
+            ));
             Vec::new()
         }
     };
@@ -99,7 +101,11 @@ fn files(dir: &Path, ending: &str, problems: &mut Vec<Problem>) -> Vec<(String, 
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         match read(&path) {
             Ok(text) => texts.push((format!("{folder}/{name}"), text)),
-            Err(e) => problems.push(Problem::new(format!("{folder}/{name}"), e.to_string(), "make it readable, UTF-8, under 1 MiB")),
+            Err(e) => problems.push(Problem::new(
+                format!("{folder}/{name}"),
+                e.to_string(),
+                "make it readable, UTF-8, under 1 MiB",
+            )),
         }
     }
     texts

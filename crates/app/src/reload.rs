@@ -5,6 +5,7 @@ use crate::load::{Loaded, load};
 use crate::runtime::append;
 use crate::settings;
 use crate::worker::Thread;
+use cordon_config::FailureMode;
 use cordon_identity::KillSwitch;
 use cordon_ledger::{Control, ControlKind};
 use cordon_pipeline::{Gate, Issued, control};
@@ -60,7 +61,10 @@ impl Reloader {
             Ok(()) => {
                 let gate = self.shared.gate.load();
                 tracing::info!(policy = %gate.version(), "reloaded: the new rules are in force");
-                let done = Control { policy: Some(gate.version()), ..control(ControlKind::Reload, self.clock.now()) };
+                let done = Control {
+                    policy: Some(gate.version()),
+                    ..control(ControlKind::Reload, self.clock.now())
+                };
                 append(&self.shared, &done).map_err(|e| vec![e])
             }
             Err(error) => {
@@ -68,8 +72,11 @@ impl Reloader {
                     AppError::Problems(p) => p.0.iter().map(ToString::to_string).collect(),
                     other => vec![other.to_string()],
                 };
-                tracing::error!(problems = problems.len(), first = problems.first().map_or("", String::as_str),
-                    "reload refused: the old rules stay in force; `cordon check` lists every problem");
+                tracing::error!(
+                    problems = problems.len(),
+                    first = problems.first().map_or("", String::as_str),
+                    "reload refused: the old rules stay in force; `cordon check` lists every problem"
+                );
                 let _ = append(&self.shared, &control(ControlKind::ReloadRefused, self.clock.now()));
                 Err(problems)
             }
@@ -101,6 +108,7 @@ pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>, kills: Arc<KillSwitch>) 
         tool_killed: Arc::new(move |name| kills.load().tool_hit(name).is_some()),
         limits: settings::wire_limits(&loaded.config),
         models: settings::models(&loaded.config),
+        detector_may_fail: loaded.config.failure.detector == FailureMode::Open,
         policy: loaded.policy,
         detectors: loaded.detectors,
         guards: loaded.guards,

@@ -1,7 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
-use crate::data::{Created, DataDir};
+use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
 use crate::reload::{Reloader, gate};
@@ -11,7 +11,8 @@ use crate::system::{SystemClock, SystemEntropy};
 use crate::worker::{self, Plan, Thread};
 use arc_swap::ArcSwap;
 use cordon_api::Admin;
-use cordon_identity::{KeyKind, KeyStore as _, KillSet, KillStore as _, KillSwitch, Keyring};
+use cordon_config::FailureMode;
+use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Committer, ControlKind, Digester};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Recorder, control};
@@ -76,40 +77,27 @@ pub struct Running {
 
 impl Running {
     /// Starts the gateway over an open data directory. Nothing listens unless everything is ready.
-    pub fn start(dir: DataDir, created: &Created, options: &Options) -> Result<Self, AppError> {
+    pub fn start(dir: DataDir, options: &Options) -> Result<Self, AppError> {
         let loaded = load(dir.root())?;
         crate::logging::start(&loaded.config.log);
+        let config = loaded.config.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
-        let first_keys = if created.fresh { Some(mint_first(&store, clock.now())?) } else { None };
         let parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
-        let config = loaded.config.clone();
-        let upstreams = settings::upstreams(dir.root(), &config)?;
-        let tls = config.listen.tls.as_ref().map(|t| acceptor(&dir, t)).transpose()?;
-        let count = match usize::from(config.listen.workers) {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        };
+        let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
+        parts.shared.gate.store(Arc::new(rules));
+        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
+
         let address = options.address.unwrap_or(config.listen.address);
-        let (model, listeners) = worker::bind(address, count)?;
-        parts.shared.gate.store(Arc::new(gate(loaded, parts.issued.clone(), parts.shared.kills.clone())));
-        let threads = listeners
-            .into_iter()
-            .enumerate()
-            .map(|(index, listener)| {
-                let plan = Plan {
-                    shared: parts.shared.clone(),
-                    upstreams: upstreams.clone(),
-                    clock: clock.clone(),
-                    tls: tls.clone(),
-                    drain: config.limits.timeouts.drain,
-                };
-                worker::start(index, listener, plan)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
-        let reloader =
-            Arc::new(Reloader::new(dir.root(), parts.shared.clone(), threads.clone(), clock.clone(), parts.issued));
+        let reloader = Arc::new(Reloader::new(
+            dir.root(),
+            parts.shared.clone(),
+            threads.clone(),
+            clock.clone(),
+            parts.issued,
+        ));
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
             signal: parts.signal,
@@ -121,19 +109,19 @@ impl Running {
             keys: parts.shared.keys.clone(),
             key_store: store.clone(),
             kills: parts.shared.kills.clone(),
-            kill_store: store,
+            kill_store: store.clone(),
             runtime: live.clone(),
-            clock: clock.clone(),
+            clock,
             entropy: Arc::new(SystemEntropy),
         });
         let (stop_admin, stop) = watch::channel(false);
-        let side =
-            Side { admin: api, shared: parts.shared.clone(), reloader, registry: Arc::new(parts.registry), stop };
+        let registry = Arc::new(parts.registry);
+        let side = Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop };
         let admin_address = options.admin_address.unwrap_or(config.listen.admin_address);
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
-        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
-        let addresses =
-            Addresses { model, tls: tls.is_some(), admin: admin_bound, control: control_path };
+        let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
+        // Last of all: keys of a start that failed would never be shown.
+        let first_keys = mint_first(&store, &parts.shared)?;
         Ok(Self {
             addresses,
             first_keys,
@@ -156,7 +144,9 @@ impl Running {
     /// The same, without waiting: for a signal. It says in the log how it went.
     pub fn reload_in_background(&self) {
         let reloader = self.live.reloader.clone();
-        if let Err(error) = std::thread::Builder::new().name("cordon-reload".to_owned()).spawn(move || reloader.reload()) {
+        if let Err(error) =
+            std::thread::Builder::new().name("cordon-reload".to_owned()).spawn(move || reloader.reload())
+        {
             tracing::error!(%error, "the reload could not be started");
         }
     }
@@ -203,11 +193,20 @@ struct Parts {
 }
 
 impl Parts {
-    fn open(dir: &DataDir, loaded: &Loaded, store: &Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+    fn open(
+        dir: &DataDir,
+        loaded: &Loaded,
+        store: &Arc<Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
         let epoch = dir.epoch_key()?;
         let volume = FileVolume::open(&dir.path("ledger"))?;
-        let ledger =
-            Committer::start(Box::new(volume), dir.signer()?, settings::ledger(&loaded.config), clock.clone())?;
+        let ledger = Committer::start(
+            Box::new(volume),
+            dir.signer()?,
+            settings::ledger(&loaded.config),
+            clock.clone(),
+        )?;
         let mut random = [0; 32];
         SystemEntropy.fill(&mut random);
         let issued = Arc::new(Issued::new(random));
@@ -221,6 +220,7 @@ impl Parts {
             policy: empty,
             detectors: loaded.detectors.clone(),
             guards: loaded.guards,
+            detector_may_fail: false,
             limits: cordon_wire::Limits::default(),
             models: cordon_pipeline::ModelTable::default(),
             catalogue: loaded.catalogue.clone(),
@@ -233,7 +233,7 @@ impl Parts {
             keys: Arc::new(Keyring::new(store.load_keys()?)),
             kills: Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?))),
             kill_signal,
-            meter: Arc::new(Meter::open(store.clone())?),
+            meter: Arc::new(Meter::open(store.clone(), loaded.config.failure.store == FailureMode::Open)?),
             recorder: Arc::new(Recorder::new(Digester::new(*epoch))),
             ledger: Arc::new(ledger),
             clock,
@@ -249,8 +249,47 @@ impl Parts {
     }
 }
 
-/// The first start's keys: one for administration, one for the starter manifest's agent.
-pub(crate) fn mint_first(store: &Store, now: u64) -> Result<FirstKeys, AppError> {
+/// Binds and starts the threads of the model path.
+fn model_side(
+    dir: &DataDir,
+    config: &cordon_config::Config,
+    address: SocketAddr,
+    shared: &Arc<Shared>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(SocketAddr, bool, Vec<Thread>), AppError> {
+    let upstreams = settings::upstreams(dir.root(), config)?;
+    let tls = config.listen.tls.as_ref().map(|t| acceptor(dir, t)).transpose()?;
+    let count = match usize::from(config.listen.workers) {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let (bound, listeners) = worker::bind(address, count)?;
+    let start = |(index, listener)| {
+        let plan = Plan {
+            shared: shared.clone(),
+            upstreams: upstreams.clone(),
+            clock: clock.clone(),
+            tls: tls.clone(),
+            drain: config.limits.timeouts.drain,
+        };
+        worker::start(index, listener, plan)
+    };
+    let threads = listeners.into_iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
+    Ok((bound, tls.is_some(), threads))
+}
+
+/// The first start's keys, where there are none yet: one for administration, one for the starter manifest's agent.
+fn mint_first(store: &Store, shared: &Shared) -> Result<Option<FirstKeys>, AppError> {
+    let keys = first_keys(store, shared.clock.now())?;
+    shared.keys.replace(store.load_keys()?);
+    Ok(keys)
+}
+
+/// Makes the first keys in a store that has none.
+pub(crate) fn first_keys(store: &Store, now: u64) -> Result<Option<FirstKeys>, AppError> {
+    if !store.load_keys()?.is_empty() {
+        return Ok(None);
+    }
     let mint = |kind, agent| {
         let mut entropy = [0; 40];
         SystemEntropy.fill(&mut entropy);
@@ -260,7 +299,7 @@ pub(crate) fn mint_first(store: &Store, now: u64) -> Result<FirstKeys, AppError>
     let admin = mint(KeyKind::Admin, None)?;
     let agent = mint(KeyKind::Agent, AgentId::new("dev").ok())?;
     store.put_keys(&[admin.record, agent.record])?;
-    Ok(FirstKeys { admin: admin.text, agent: agent.text })
+    Ok(Some(FirstKeys { admin: admin.text, agent: agent.text }))
 }
 
 fn acceptor(dir: &DataDir, tls: &cordon_config::Tls) -> Result<tokio_rustls::TlsAcceptor, AppError> {

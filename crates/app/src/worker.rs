@@ -82,7 +82,10 @@ pub(crate) struct Plan {
 }
 
 /// Binds the listeners of all threads. Port 0 is chosen once, by the first.
-pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), AppError> {
+pub(crate) fn bind(
+    address: SocketAddr,
+    threads: usize,
+) -> Result<(SocketAddr, Vec<std::net::TcpListener>), AppError> {
     let failed = |source| AppError::Listen { address: address.to_string(), source };
     // SO_REUSEPORT would let a stranger's process of the same user share the port, and hide that it is taken:
     // a plain bind first says whether it is free.
@@ -108,7 +111,8 @@ pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<(SocketAddr, V
 
 /// Starts one thread; returns when it accepts.
 pub(crate) fn start(index: usize, listener: std::net::TcpListener, plan: Plan) -> Result<Thread, AppError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     let alive = Arc::new(AtomicUsize::new(0));
     let spawner = Arc::new(Tracked { handle: runtime.handle().clone(), alive: alive.clone() });
     let client = Client::new(plan.upstreams, spawner.clone(), plan.clock)?;

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 
 /// A self-hosted AI security gateway. Without a command it serves.
 #[derive(Parser)]
-#[command(name = "cordon", version, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the answer is no.")]
+#[command(
+    name = "cordon",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the answer is no."
+)]
 pub(crate) struct Cli {
     /// Where config, keys, state and records stand.
     #[arg(long, global = true, env = "CORDON_DATA_DIR", value_name = "DIR")]
@@ -18,7 +22,10 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// `--data-dir`, `CORDON_DATA_DIR`, else the user's data folder.
-    #[allow(clippy::disallowed_methods, reason = "the command line reads the environment and hands values on")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the command line reads the environment and hands values on"
+    )]
     pub(crate) fn data_dir(&self) -> anyhow::Result<PathBuf> {
         if let Some(dir) = &self.data_dir {
             return Ok(dir.clone());

@@ -33,7 +33,10 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
             match out {
                 Some(path) => {
                     std::fs::write(path, proof).with_context(|| path.display().to_string())?;
-                    output::line(&format!("proof of record {index} written to {} (unwitnessed)", path.display()));
+                    output::line(&format!(
+                        "proof of record {index} written to {} (unwitnessed)",
+                        path.display()
+                    ));
                 }
                 None => output::line(proof.trim_end()),
             }

@@ -41,7 +41,11 @@ fn explain(root: &Path, options: &Explain) -> anyhow::Result<()> {
         output::line(&format!("  argument {} {}: {held}", p["argument"], p["predicate"]));
     }
     for p in answer["policies"].as_array().into_iter().flatten() {
-        output::line(&format!("\n// {} ({})", p["id"].as_str().unwrap_or_default(), p["source"].as_str().unwrap_or_default()));
+        output::line(&format!(
+            "\n// {} ({})",
+            p["id"].as_str().unwrap_or_default(),
+            p["source"].as_str().unwrap_or_default()
+        ));
         output::line(p["text"].as_str().unwrap_or_default());
     }
     for e in answer["errors"].as_array().into_iter().flatten() {

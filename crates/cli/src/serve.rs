@@ -10,12 +10,12 @@ use std::process::ExitCode;
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn serve(root: &Path, options: &Serve) -> anyhow::Result<ExitCode> {
-    let (dir, created) = DataDir::open(root)?;
+    let (dir, _) = DataDir::open(root)?;
     let keep_in_files = options.json || !output::is_terminal();
     let start = Options { address: options.listen, admin_address: options.admin_listen };
     // Signals are taken before anything listens: a stop that comes early is a stop all the same.
     let signals = signals::Signals::take()?;
-    let mut running = Running::start(dir, &created, &start)?;
+    let mut running = Running::start(dir, &start)?;
     let first = running.first_keys.take();
     let files = match &first {
         Some(keys) if keep_in_files => Some(running.write_first_keys(keys)?),
@@ -43,7 +43,12 @@ pub(crate) fn serve(root: &Path, options: &Serve) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn welcome(root: &Path, base: &str, first: Option<&FirstKeys>, files: Option<&(std::path::PathBuf, std::path::PathBuf)>) {
+fn welcome(
+    root: &Path,
+    base: &str,
+    first: Option<&FirstKeys>,
+    files: Option<&(std::path::PathBuf, std::path::PathBuf)>,
+) {
     output::line(&format!("cordon is up. Data: {}", root.display()));
     output::line(&format!("  OpenAI clients:    base URL {base}/v1"));
     output::line(&format!("  Anthropic clients: base URL {base}"));
@@ -57,16 +62,22 @@ fn welcome(root: &Path, base: &str, first: Option<&FirstKeys>, files: Option<&(s
             output::line(&format!("    agent `dev`: {}", keys.agent.expose()));
             output::line(&format!("    admin:       {}", keys.admin.expose()));
         }
-        _ => output::line("  Keys: as before (`cordon key list`; `cordon key create --agent NAME` makes one)"),
+        _ => {
+            output::line("  Keys: as before (`cordon key list`; `cordon key create --agent NAME` makes one)")
+        }
     }
     output::line("  Try it: model `gullible` needs no provider. `cordon demo` shows attacks being stopped.");
-    output::line(&format!("  Next: {} (upstreams, models), {} (what the agent may do)", root.join("cordon.toml").display(), root.join("agents/dev.toml").display()));
+    output::line(&format!(
+        "  Next: {} (upstreams, models), {} (what the agent may do)",
+        root.join("cordon.toml").display(),
+        root.join("agents/dev.toml").display()
+    ));
 }
 
 /// Makes the data directory without running.
 pub(crate) fn init(root: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let (dir, created) = DataDir::open(root)?;
-    let files = if created.fresh { Some(dir.first_keys()?) } else { None };
+    let files = dir.first_keys()?;
     if json {
         output::json(&json!({
             "data_dir": root,
@@ -94,6 +105,8 @@ pub(crate) fn demo(options: &Demo) -> anyhow::Result<ExitCode> {
 
 /// Serves the built-in model.
 pub(crate) fn gullible(options: &Gullible) -> anyhow::Result<ExitCode> {
-    cordon_app::gullible::serve(options.listen, |address| output::json(&json!({"base_url": format!("http://{address}")})))?;
+    cordon_app::gullible::serve(options.listen, |address| {
+        output::json(&json!({"base_url": format!("http://{address}")}))
+    })?;
     Ok(ExitCode::SUCCESS)
 }

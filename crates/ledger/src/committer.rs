@@ -1,18 +1,29 @@
-//! The one thread that writes: it takes all that is queued, makes it durable with one write and one sync,
-//! wakes everybody who waited, and only then sees to tiles and checkpoints.
+//! The two threads that write. One takes all that is queued, makes it durable with one write and one sync, and
+//! wakes everybody who waited. The other ([`keeper`]) turns what is durable into tiles and checkpoints; nobody
+//! waits for it, until it is so far behind that memory would grow.
+//!
+//! ```text
+//! append --queue--> commit thread: journal, sync, wake --hand-over--> keeper thread: tree, tiles, checkpoint
+//! ```
 //!
 //! What always holds: an index is given out only for an entry that is on the disk (with
 //! [`Durability::Behind`]: that is queued); entries get the indexes in the order of the calls; after one failed
-//! write every waiter and every later caller is refused until a restart.
+//! write of either thread every waiter and every later caller is refused until a restart; both threads sleep
+//! while nothing comes in.
+
+mod keeper;
 
 use crate::{
     error::LedgerError,
+    journal::Batch,
     log::{Ledger, Recovery},
     note::Signer,
+    segments::Writer,
     volume::Volume,
 };
 use cordon_types::Clock;
 use futures_channel::oneshot;
+use keeper::{HandOver, Keeper};
 use std::{
     future::Future,
     pin::Pin,
@@ -22,7 +33,6 @@ use std::{
     },
     task::{Context, Poll},
     thread::JoinHandle,
-    time::Duration,
 };
 
 /// When an append is acknowledged.
@@ -67,18 +77,13 @@ impl Options {
     }
 }
 
-/// Most entries in one round: bounds what one waiter waits for.
-const MAX_ROUND: usize = 4096;
-/// While entries wait, one file is written a round; with more than this in line, so many that it shrinks.
-const MAX_BACKLOG: usize = 128;
-
-struct Waiting {
-    leaf: Vec<u8>,
-    tell: Option<oneshot::Sender<Result<u64, LedgerError>>>,
-}
+/// Most bytes that wait to be written: with the entries' own limit it bounds the queue, and one frame.
+const MAX_QUEUE_BYTES: usize = 64 << 20;
 
 struct Queue {
-    waiting: Vec<Waiting>,
+    batch: Batch,
+    /// One for each entry of the batch; none at all when nobody waits for the disk.
+    tells: Vec<oneshot::Sender<u64>>,
     /// The index that the next entry gets.
     next: u64,
     stop: bool,
@@ -96,12 +101,39 @@ impl Shared {
         // A poisoned queue is still whole: nothing in this file can panic amid changing it.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Nothing is written any more.
+    fn fail(&self) {
+        // SECURITY: unhealthy before anyone is told, so that no one who was told finds it healthy. Both under
+        // the lock, so that no entry is queued after the waiters were told.
+        let mut queue = self.lock();
+        self.healthy.store(false, Ordering::Release);
+        let tells = std::mem::take(&mut queue.tells);
+        drop(queue);
+        drop(tells);
+        self.filled.notify_one();
+    }
 }
+
+/// However a thread ends, nobody waits for it for ever.
+struct LastWord<'a> {
+    shared: &'a Shared,
+    hand_over: &'a HandOver,
+}
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        self.shared.fail();
+        self.hand_over.abandon();
+    }
+}
+
+type Thread = JoinHandle<Result<(), LedgerError>>;
 
 /// Hands entries to the thread that writes. Shared by reference or in an `Arc`.
 pub struct Committer {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<Result<(), LedgerError>>>>,
+    threads: Mutex<Vec<Thread>>,
     recovery: Recovery,
     durable: Durability,
     max_queue: usize,
@@ -113,7 +145,7 @@ pub struct Appended(State);
 
 enum State {
     Ready(Option<Result<u64, LedgerError>>),
-    Waiting(oneshot::Receiver<Result<u64, LedgerError>>),
+    Waiting(oneshot::Receiver<u64>),
 }
 
 impl Future for Appended {
@@ -123,14 +155,15 @@ impl Future for Appended {
         match &mut self.0 {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(LedgerError::Stopped))),
             State::Waiting(receiver) => {
-                Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or(Err(LedgerError::Unavailable)))
+                // Only a ledger that failed drops the sender.
+                Pin::new(receiver).poll(cx).map(|answer| answer.map_err(|_| LedgerError::Unavailable))
             }
         }
     }
 }
 
 impl Committer {
-    /// Opens the ledger, recovers it, and starts the thread.
+    /// Opens the ledger, recovers it, and starts the threads.
     pub fn start(
         volume: Box<dyn Volume>,
         signer: Signer,
@@ -138,17 +171,38 @@ impl Committer {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
         let (ledger, recovery) = Ledger::open(volume, signer, &options)?;
+        let next = ledger.size();
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue { waiting: Vec::new(), next: ledger.size(), stop: false }),
+            queue: Mutex::new(Queue { batch: Batch::with_capacity(0), tells: Vec::new(), next, stop: false }),
             filled: Condvar::new(),
             healthy: AtomicBool::new(true),
-            durable: AtomicU64::new(ledger.size()),
+            durable: AtomicU64::new(next),
         });
         let (durable, max_queue) = (options.durable, options.max_queue);
-        let writer = Writer { ledger, shared: Arc::clone(&shared), clock, options };
-        let thread = std::thread::Builder::new().name("cordon-ledger".to_owned()).spawn(move || writer.run());
+        let hand_over = Arc::new(HandOver::new(options.publish_entries));
+        let (writer, publisher) = ledger.split();
+        let round = Round { writer, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
+        let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
+        // If the second cannot be started, dropping this ends the first.
+        let committer =
+            Self { shared: Arc::clone(&shared), threads: Mutex::default(), recovery, durable, max_queue };
+        committer.spawn("cordon-ledger", move || round.run())?;
+        committer.spawn("cordon-tiles", move || {
+            let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
+            keeper.run()
+        })?;
+        Ok(committer)
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        run: impl FnOnce() -> Result<(), LedgerError> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
         let thread = thread.map_err(|e| LedgerError::Thread { message: e.to_string() })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), recovery, durable, max_queue })
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
     }
 
     /// Queues an entry, at once. The future says which index it got, once it is durable.
@@ -167,20 +221,22 @@ impl Committer {
         if queue.stop {
             return Err(LedgerError::Stopped);
         }
-        if queue.waiting.len() >= self.max_queue {
+        if queue.batch.len() >= self.max_queue as u64 || queue.batch.size() >= MAX_QUEUE_BYTES {
             return Err(LedgerError::Overloaded { max: self.max_queue });
         }
         let index = queue.next;
         queue.next += 1;
-        let wake = queue.waiting.is_empty();
-        let (tell, state) = match self.durable {
-            Durability::Behind => (None, State::Ready(Some(Ok(index)))),
+        // The thread takes all there is: it can be asleep only when there was nothing.
+        let wake = queue.batch.is_empty();
+        queue.batch.push(&leaf);
+        let state = match self.durable {
+            Durability::Behind => State::Ready(Some(Ok(index))),
             Durability::Sync => {
                 let (sender, receiver) = oneshot::channel();
-                (Some(sender), State::Waiting(receiver))
+                queue.tells.push(sender);
+                State::Waiting(receiver)
             }
         };
-        queue.waiting.push(Waiting { leaf, tell });
         drop(queue);
         if wake {
             self.shared.filled.notify_one();
@@ -206,17 +262,22 @@ impl Committer {
         self.recovery
     }
 
-    /// Takes no more entries, writes those that are queued, publishes a checkpoint over them, and ends the
-    /// thread. Blocks until then; a second call does nothing.
+    /// Takes no more entries, writes those that are queued, publishes a checkpoint over them, and ends both
+    /// threads. Blocks until then; a second call does nothing.
     pub fn stop(&self) -> Result<(), LedgerError> {
         self.shared.lock().stop = true;
         self.shared.filled.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match thread.map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(LedgerError::Unavailable),
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // All are waited for; the first error is the one that a mender wants to see.
+        let mut result = Ok(());
+        for thread in threads {
+            let ended = thread.join().unwrap_or(Err(LedgerError::Unavailable));
+            // One thread's failure makes the other say that it is unavailable: the cause is worth more.
+            if matches!(result, Ok(()) | Err(LedgerError::Unavailable)) && ended.is_err() {
+                result = ended;
+            }
         }
+        result
     }
 }
 
@@ -227,110 +288,54 @@ impl Drop for Committer {
     }
 }
 
-struct Writer {
-    ledger: Ledger,
+/// What the commit thread works with.
+struct Round {
+    writer: Writer,
     shared: Arc<Shared>,
-    clock: Arc<dyn Clock>,
-    options: Options,
+    hand_over: Arc<HandOver>,
 }
 
-/// However the thread ends, nobody waits for it for ever.
-struct LastWord<'a>(&'a Shared);
-
-impl Drop for LastWord<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        self.0.healthy.store(false, Ordering::Release);
-        for waiting in std::mem::take(&mut queue.waiting) {
-            if let Some(tell) = waiting.tell {
-                let _ = tell.send(Err(LedgerError::Unavailable));
-            }
-        }
-    }
-}
-
-impl Writer {
+impl Round {
     fn run(mut self) -> Result<(), LedgerError> {
-        let shared = Arc::clone(&self.shared);
-        let _last_word = LastWord(&shared);
-        let mut published_at = self.clock.ticks();
+        let (shared, hand_over) = (Arc::clone(&self.shared), Arc::clone(&self.hand_over));
+        let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
+        let (mut batch, mut tells) = (Batch::with_capacity(0), Vec::new());
         loop {
-            let (round, stop) = self.take(published_at);
-            let more = round.len() == MAX_ROUND;
-            self.commit(round)?;
-            if stop && !more {
-                return self.ledger.close();
+            let stop = self.take(&mut batch, &mut tells)?;
+            if batch.is_empty() {
+                if stop {
+                    hand_over.finish();
+                    return Ok(());
+                }
+                continue;
             }
-            if self.due(published_at) {
-                self.ledger.publish();
-                published_at = self.clock.ticks();
+            let first = self.writer.next();
+            let serial = self.writer.commit(&mut batch).inspect_err(|_| shared.fail())?;
+            shared.durable.store(self.writer.next(), Ordering::Release);
+            for (index, tell) in (first..).zip(tells.drain(..)) {
+                let _ = tell.send(index);
             }
-            self.write_behind()?;
+            // The next batch is likely to be about as large.
+            let fresh = Batch::with_capacity(batch.size().min(1 << 20));
+            hand_over.put(std::mem::replace(&mut batch, fresh), serial);
         }
     }
 
-    fn due(&self, published_at: u64) -> bool {
-        let new = self.ledger.size() - self.ledger.promised();
-        let waited_ms = self.clock.ticks().saturating_sub(published_at) / 1_000_000;
-        new >= self.options.publish_entries || (new > 0 && waited_ms >= self.options.publish_every_ms)
-    }
-
-    /// Waits for entries, for the end, or for the next checkpoint's time.
-    fn take(&self, published_at: u64) -> (Vec<Waiting>, bool) {
+    /// Waits for entries or for the end, and takes all there are. Whether it is to end.
+    fn take(&self, batch: &mut Batch, tells: &mut Vec<oneshot::Sender<u64>>) -> Result<bool, LedgerError> {
+        self.hand_over.wait_for_room();
         let mut queue = self.shared.lock();
-        while queue.waiting.is_empty() && !queue.stop && self.ledger.backlog() == 0 && !self.due(published_at)
-        {
-            queue = if self.ledger.size() > self.ledger.promised() {
-                // Real time passes here; whether the checkpoint is due is for the clock to say.
-                let pause = Duration::from_millis(self.options.publish_every_ms.clamp(1, 50));
-                self.shared.filled.wait_timeout(queue, pause).unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner)
-            };
-        }
-        let round = if queue.waiting.len() > MAX_ROUND {
-            let rest = queue.waiting.split_off(MAX_ROUND);
-            std::mem::replace(&mut queue.waiting, rest)
-        } else {
-            std::mem::take(&mut queue.waiting)
-        };
-        (round, queue.stop)
-    }
-
-    fn commit(&mut self, round: Vec<Waiting>) -> Result<(), LedgerError> {
-        if round.is_empty() {
-            return Ok(());
-        }
-        let (leaves, tells): (Vec<_>, Vec<_>) = round.into_iter().map(|w| (w.leaf, w.tell)).unzip();
-        match self.ledger.commit(&leaves) {
-            Ok(first) => {
-                self.shared.durable.store(first + leaves.len() as u64, Ordering::Release);
-                for (index, tell) in (first..).zip(tells) {
-                    if let Some(tell) = tell {
-                        let _ = tell.send(Ok(index));
-                    }
-                }
-                self.ledger.integrate(&leaves);
-                Ok(())
+        loop {
+            if !self.shared.healthy.load(Ordering::Acquire) {
+                return Err(LedgerError::Unavailable);
             }
-            Err(error) => {
-                // SECURITY: unhealthy before anyone is told, so that no one who was told finds it healthy.
-                self.shared.healthy.store(false, Ordering::Release);
-                for tell in tells.into_iter().flatten() {
-                    let _ = tell.send(Err(LedgerError::Unavailable));
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Writes files that are in line until entries wait again; at least one.
-    fn write_behind(&mut self) -> Result<(), LedgerError> {
-        while self.ledger.step()? {
-            if self.ledger.backlog() <= MAX_BACKLOG && !self.shared.lock().waiting.is_empty() {
+            if !queue.batch.is_empty() || queue.stop {
                 break;
             }
+            queue = self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
+        std::mem::swap(&mut queue.batch, batch);
+        std::mem::swap(&mut queue.tells, tells);
+        Ok(queue.stop)
     }
 }

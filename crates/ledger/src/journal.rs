@@ -1,10 +1,12 @@
 //! The journal: what makes an entry durable before it stands in a tile.
 //!
 //! ```text
-//! journal/<first index, 20 digits>:  frame frame frame 0000...
+//! journal/<serial number, 20 digits>:  frame frame frame 0000...
 //! frame = "CJ1\n" | payload bytes u32 | first index u64 | entries u32 | SHA-256 (16 bytes) | payload
 //! payload = entries as in a bundle; numbers big-endian; the hash covers the header before it and the payload
 //! ```
+//!
+//! The name says the order of the files and no more: a file can so be made before its first entry is known.
 //!
 //! What always holds: one round of the committer is one frame, one write and one sync, so that only the last
 //! frame of the last file can be torn by a crash. A bad frame with a good one behind it is therefore damage,
@@ -19,43 +21,86 @@ use sha2::{Digest as _, Sha256};
 /// Where journals stand.
 pub const DIR: &str = "journal";
 const MAGIC: &[u8; 4] = b"CJ1\n";
-const HEADER: usize = 4 + 4 + 8 + 4 + 16;
+const SUM: usize = 16;
+const HEADER: usize = 4 + 4 + 8 + 4 + SUM;
 
-/// The path of the journal whose first entry is `first`.
+/// The path of the journal of that serial number.
 #[must_use]
-pub fn path(first: u64) -> String {
-    format!("{DIR}/{first:020}")
+pub fn path(serial: u64) -> String {
+    format!("{DIR}/{serial:020}")
 }
 
-/// The first index, from a file's name.
+/// The serial number, from a file's name.
 #[must_use]
-pub fn first_index(name: &str) -> Option<u64> {
+pub fn serial(name: &str) -> Option<u64> {
     (name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit())).then(|| name.parse().ok())?
 }
 
-/// A frame over these entries.
-#[must_use]
-pub fn frame<B: AsRef<[u8]>>(first: u64, entries: &[B]) -> Vec<u8> {
-    let payload: usize = entries.iter().map(|e| e.as_ref().len() + 2).sum();
-    let mut out = Vec::with_capacity(HEADER + payload);
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&u32::try_from(payload).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend_from_slice(&first.to_be_bytes());
-    out.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_be_bytes());
-    let head = out.len();
-    out.extend_from_slice(&[0; 16]);
-    for entry in entries {
-        tile::push_entry(&mut out, entry.as_ref());
-    }
-    let (before, rest) = out.split_at_mut(head);
-    let (sum, payload) = rest.split_at_mut(16);
-    sum.copy_from_slice(&checksum(before, payload));
-    out
+/// Entries that become one frame: encoded as they come, so that the frame stands ready when its round begins.
+#[derive(Debug)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    entries: u32,
 }
 
-fn checksum(header: &[u8], payload: &[u8]) -> [u8; 16] {
+impl Batch {
+    /// An empty one, with room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut all = Vec::with_capacity(HEADER + bytes);
+        all.resize(HEADER, 0);
+        Self { bytes: all, entries: 0 }
+    }
+
+    /// Adds an entry; it must be at most 65,535 bytes long.
+    pub fn push(&mut self, entry: &[u8]) {
+        tile::push_entry(&mut self.bytes, entry);
+        self.entries += 1;
+    }
+
+    /// How many entries.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.entries as u64
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// The size of its frame.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Fills in the header. The frame's bytes.
+    pub fn seal(&mut self, first: u64) -> &[u8] {
+        let entries = self.entries;
+        if let Some((header, payload)) = self.bytes.split_at_mut_checked(HEADER) {
+            let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+            let (before, sum) = header.split_at_mut(HEADER - SUM);
+            let first = first.to_be_bytes();
+            let fields = MAGIC.iter().chain(&length.to_be_bytes()).chain(&first).copied().collect::<Vec<_>>();
+            let all = fields.into_iter().chain(entries.to_be_bytes());
+            before.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+            sum.copy_from_slice(&checksum(before, payload));
+        }
+        &self.bytes
+    }
+
+    /// The entries.
+    #[must_use]
+    pub fn entries(&self) -> Vec<&[u8]> {
+        self.bytes.get(HEADER..).and_then(tile::entries).unwrap_or_default()
+    }
+}
+
+fn checksum(header: &[u8], payload: &[u8]) -> [u8; SUM] {
     let full = Sha256::new().chain_update(header).chain_update(payload).finalize();
-    full.first_chunk::<16>().copied().unwrap_or_default()
+    full.first_chunk::<SUM>().copied().unwrap_or_default()
 }
 
 /// One good frame.
@@ -79,7 +124,7 @@ pub struct Contents<'a> {
 
 fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
     let (header, rest) = bytes.split_at_checked(HEADER)?;
-    let (before, sum) = header.split_at_checked(HEADER - 16)?;
+    let (before, sum) = header.split_at_checked(HEADER - SUM)?;
     let numbers = before.strip_prefix(MAGIC)?;
     let (length, numbers) = numbers.split_first_chunk::<4>()?;
     let (first, count) = numbers.split_first_chunk::<8>()?;

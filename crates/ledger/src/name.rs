@@ -35,6 +35,18 @@ known_from!(AgentId, ModelName, UpstreamId, KeyId);
 
 /// The names in the operator's files that have no id type of their own: tools, arguments, policies.
 /// Built anew at each load; the only other door to [`Known`].
+///
+/// What belongs into it: each name that a manifest, a policy file or the configuration spells out and that a
+/// record may mention (tools, arguments of their predicates, ids of policies). What must never get in: a name
+/// taken from a request or an answer, even one that was allowed by a pattern; those are recorded as digests.
+///
+/// ```
+/// # use cordon_ledger::{Catalogue, Digester, Name};
+/// let names = Catalogue::from_operator(["send_mail"]);
+/// let digester = Digester::new([0; 32]);
+/// assert!(matches!(names.name("send_mail", "tool", &digester), Name::Known(_)));
+/// assert!(matches!(names.name("a caller's text", "tool", &digester), Name::Hidden(_)));
+/// ```
 #[derive(Clone, Default, Debug)]
 pub struct Catalogue(BTreeSet<Arc<str>>);
 

@@ -41,7 +41,7 @@ pub(crate) fn read(volume: &dyn Volume, key: &VerifierKey) -> Result<Found, Ledg
         )
         .into());
     }
-    let Journals { firsts: journals, entries, torn: torn_bytes } = read_journals(volume, size)?;
+    let Journals { serials: journals, entries, torn: torn_bytes } = read_journals(volume, size)?;
     if head.is_none() && entries.is_empty() && !volume.list("tile")?.is_empty() {
         return Err(Tamper::new(
             Class::MissingCheckpoint,
@@ -105,8 +105,8 @@ fn right_edge(volume: &dyn Volume, size: u64) -> Result<(Edge, Vec<u8>), LedgerE
 
 /// What all journals hold.
 pub(crate) struct Journals {
-    /// The first index of each.
-    pub(crate) firsts: Vec<u64>,
+    /// The serial number of each.
+    pub(crate) serials: Vec<u64>,
     /// The entries beyond the checkpoint.
     pub(crate) entries: Vec<Vec<u8>>,
     /// Bytes of a torn frame.
@@ -115,25 +115,25 @@ pub(crate) struct Journals {
 
 /// Reads every journal beside a checkpoint of `size`.
 pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<Journals, LedgerError> {
-    let mut firsts = Vec::new();
+    let mut serials = Vec::new();
     for name in volume.list(journal::DIR)? {
         let foreign = || Tamper::new(Class::ForeignFile, &name, None, "it is no journal of this ledger");
-        firsts.push(journal::first_index(&name).ok_or_else(foreign)?);
+        serials.push(journal::serial(&name).ok_or_else(foreign)?);
     }
-    firsts.sort_unstable();
+    serials.sort_unstable();
     let (mut entries, mut torn) = (Vec::new(), 0);
     let mut known = Published::default();
-    for first in &firsts {
-        let path = journal::path(*first);
+    for serial in &serials {
+        let path = journal::path(*serial);
         let Some(bytes) = volume.read(&path)? else { continue };
         let contents = journal::read(&path, &bytes)?;
         torn += contents.torn;
-        let mut expected = *first;
+        let mut expected = None;
         for frame in contents.frames {
             let gap = |index| {
                 Tamper::new(Class::JournalGap, &path, Some(index), "entries before this one are missing")
             };
-            if frame.first != expected || frame.first > size + entries.len() as u64 {
+            if expected.is_some_and(|e| e != frame.first) || frame.first > size + entries.len() as u64 {
                 return Err(gap(frame.first).into());
             }
             for (index, entry) in (frame.first..).zip(&frame.entries) {
@@ -154,10 +154,10 @@ pub(crate) fn read_journals(volume: &dyn Volume, size: u64) -> Result<Journals, 
                     .into());
                 }
             }
-            expected = frame.first + frame.entries.len() as u64;
+            expected = Some(frame.first + frame.entries.len() as u64);
         }
     }
-    Ok(Journals { firsts, entries, torn })
+    Ok(Journals { serials, entries, torn })
 }
 
 /// The last level-0 tile that was looked at.

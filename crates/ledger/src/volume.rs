@@ -1,8 +1,10 @@
-//! The files of one ledger directory, as the ledger sees them.
+//! The files of one ledger directory, as the ledger sees them. Two threads use one volume at a time: one appends
+//! to and syncs the journal, the other does all the rest.
 //!
-//! What an implementation must hold: paths are relative, with `/`; when [`Volume::write_atomic`] or
-//! [`Volume::sync`] returns `Ok`, what it covers survives a loss of power; a reader sees a file written by
-//! `write_atomic` whole or not at all; after an error nothing is promised about the file concerned.
+//! What an implementation must hold: paths are relative, with `/`; when [`Volume::write_atomic`],
+//! [`Volume::write_files`] or [`Volume::sync`] returns `Ok`, what it covers survives a loss of power; a reader
+//! sees a file written by the first two whole or not at all; no operation on the journal waits for one on other
+//! files; after an error nothing is promised about the files concerned.
 
 /// Why the volume refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +18,11 @@ pub struct VolumeError {
     pub message: String,
 }
 
+/// A file's path and all of its bytes.
+pub type File = (String, Vec<u8>);
+
 /// The files of one ledger directory.
-pub trait Volume: Send {
+pub trait Volume: Send + Sync {
     /// The whole file; `None` when there is none.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, VolumeError>;
 
@@ -25,20 +30,25 @@ pub trait Volume: Send {
     fn list(&self, dir: &str) -> Result<Vec<String>, VolumeError>;
 
     /// Writes a whole file: durable and visible at once on return, or not at all.
-    fn write_atomic(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError>;
+    fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError>;
 
-    /// Adds to the end of a file that this volume object created; makes it when it is not there.
-    /// Not durable before [`Volume::sync`]. The file may be longer than what was appended: the rest is zeros.
-    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError>;
+    /// Writes whole files, in any order: on return all are durable. Where it fails some may be there, each of
+    /// them whole. A volume for which one sync costs as much as many overrides this.
+    fn write_files(&self, files: &[File]) -> Result<(), VolumeError> {
+        files.iter().try_for_each(|(path, bytes)| self.write_atomic(path, bytes))
+    }
 
-    /// Makes all that was appended durable, the file's existence included.
-    fn sync(&mut self, path: &str) -> Result<(), VolumeError>;
+    /// Makes a file to append to, with so many bytes of room (zeros), so that a later sync need not write
+    /// metadata. Durable on return. An append beyond the room is slower and as safe.
+    fn prepare(&self, path: &str, room: u64) -> Result<(), VolumeError>;
+
+    /// Adds behind what was appended to a file that this volume object prepared. Not durable before
+    /// [`Volume::sync`]. One thread a file.
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError>;
+
+    /// Makes all that was appended durable.
+    fn sync(&self, path: &str) -> Result<(), VolumeError>;
 
     /// Removes a file; no error when there is none. Durable at the latest with the next durable write.
-    fn remove(&mut self, path: &str) -> Result<(), VolumeError>;
-
-    /// A hint before the first append: make room for so many bytes, so that a sync need not write metadata.
-    fn preallocate(&mut self, _path: &str, _bytes: u64) -> Result<(), VolumeError> {
-        Ok(())
-    }
+    fn remove(&self, path: &str) -> Result<(), VolumeError>;
 }

@@ -15,7 +15,8 @@ use cordon_wire::{Answer, AnswerEdit, Splice};
 pub fn answer(exchange: &Exchange, body: Bytes, tally: &mut Tally, now: Millis) -> Result<Bytes, Refusal> {
     let gate = &exchange.gate;
     tally.received = body.len() as u64;
-    let answer = cordon_wire::parse_answer(exchange.op, body, &gate.limits).map_err(|e| Refusal::from_answer(&e))?;
+    let answer =
+        cordon_wire::parse_answer(exchange.op, body, &gate.limits).map_err(|e| Refusal::from_answer(&e))?;
     tally.usage(&answer.usage);
 
     let mut facts = Facts { stream: exchange.stream, ..Facts::default() };
@@ -23,13 +24,11 @@ pub fn answer(exchange: &Exchange, body: Bytes, tally: &mut Tally, now: Millis) 
         .spans
         .iter()
         .map(|span| {
-            let report = gate.detectors.scan(&span.text, span.kind, gate.guards);
-            tally.found(&report.findings, span.kind);
-            tally.truncated |= report.truncated;
+            let report = gate.inspect(&span.text, span.kind, tally)?;
             note(&mut facts, &report.findings, report.injection_flagged, span.kind);
-            report
+            Ok(report)
         })
-        .collect();
+        .collect::<Result<_, Refusal>>()?;
     for used in &answer.opaque {
         note_feature(&mut facts, used.feature);
         tally.opaque(used.feature);
@@ -50,7 +49,9 @@ pub fn answer(exchange: &Exchange, body: Bytes, tally: &mut Tally, now: Millis) 
             return Err(Refusal::new(
                 403,
                 Why::CannotSplice,
-                format!("the answer holds sensitive data where it cannot be masked ({what}); it was withheld"),
+                format!(
+                    "the answer holds sensitive data where it cannot be masked ({what}); it was withheld"
+                ),
             ));
         }
         replaced.iter().for_each(|r| tally.replaced(r.kind));

@@ -4,7 +4,6 @@
 use crate::gate::Gate;
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
-use cordon_detect::Guards;
 use cordon_policy::{Action, Authorization, Facts, Obligations, Query, Resource};
 use cordon_types::{AgentId, Feature, Finding, KeyId, Millis, ModelName, Operation, SpanKind};
 use std::sync::Arc;
@@ -86,13 +85,21 @@ impl Exchange {
         facts.arguments = serde_json::from_str::<serde_json::Value>(arguments).ok().filter(|v| v.is_object());
         if facts.arguments.is_none() {
             let code = cordon_policy::ReasonCode::ArgumentRefused;
-            tally.calls.push(CallTally { name: name.to_owned(), refused: Some(code), predicates: Vec::new() });
+            tally.calls.push(CallTally {
+                name: name.to_owned(),
+                refused: Some(code),
+                predicates: Vec::new(),
+            });
             return refused("its arguments are not one JSON object".to_owned(), Why::Policy(code));
         }
         if (self.gate.tool_killed)(name) {
             facts.arguments = None;
             let code = cordon_policy::ReasonCode::PolicyForbids;
-            tally.calls.push(CallTally { name: name.to_owned(), refused: Some(code), predicates: Vec::new() });
+            tally.calls.push(CallTally {
+                name: name.to_owned(),
+                refused: Some(code),
+                predicates: Vec::new(),
+            });
             return refused("an operator stopped this tool".to_owned(), Why::Killed);
         }
         let verdict =
@@ -127,10 +134,6 @@ impl Exchange {
         now: Millis,
     ) -> Query<'a> {
         Query { agent: &self.caller.agent, on_behalf: self.caller.on_behalf, action, resource, facts, now }
-    }
-
-    pub(crate) fn guards(&self) -> Guards {
-        self.gate.guards
     }
 }
 

@@ -2,9 +2,12 @@
 
 use crate::issued::Issued;
 use crate::models::ModelTable;
+use crate::refusal::{Refusal, Why};
+use crate::tally::Tally;
 use cordon_detect::{Detectors, Guards};
 use cordon_policy::PolicySet;
-use cordon_types::Digest;
+use cordon_types::{Digest, Report, SpanKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The rules in force. Immutable.
@@ -15,6 +18,9 @@ pub struct Gate {
     pub detectors: Arc<Detectors>,
     /// Which guards are on.
     pub guards: Guards,
+    /// The operator's word that a text whose detector fails goes on uninspected. Running texts of a stream are cut
+    /// all the same: a scan that broke off midway says nothing about what follows.
+    pub detector_may_fail: bool,
     /// What a body may be.
     pub limits: cordon_wire::Limits,
     /// Which name leads where.
@@ -32,5 +38,26 @@ impl Gate {
     #[must_use]
     pub fn version(&self) -> Digest {
         self.policy.version()
+    }
+
+    /// Runs the detectors over one text and counts what they find.
+    pub(crate) fn inspect(&self, text: &str, kind: SpanKind, tally: &mut Tally) -> Result<Report, Refusal> {
+        // SECURITY: a detector that panics has said nothing about this text. Closed, unless the operator opened it.
+        match catch_unwind(AssertUnwindSafe(|| self.detectors.scan(text, kind, self.guards))) {
+            Ok(report) => {
+                tally.found(&report.findings, kind);
+                tally.truncated |= report.truncated;
+                Ok(report)
+            }
+            Err(_) if self.detector_may_fail => {
+                tally.detector_failed = true;
+                Ok(Report::default())
+            }
+            Err(_) => Err(Refusal::new(
+                500,
+                Why::Detector,
+                "a detector failed on this text; nothing was let through",
+            )),
+        }
     }
 }

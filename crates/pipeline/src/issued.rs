@@ -58,7 +58,9 @@ impl Issued {
     fn digest(&self, agent: &AgentId, block: &[u8]) -> Digest {
         use hmac::{Hmac, KeyInit, Mac};
         // The key is 32 bytes, the block is 64: a shorter key is padded as RFC 2104 says, which no length can fail.
-        let Ok(mut mac) = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.key) else { return Digest::default() };
+        let Ok(mut mac) = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.key) else {
+            return Digest::default();
+        };
         mac.update(&(agent.as_str().len() as u64).to_be_bytes());
         mac.update(agent.as_str().as_bytes());
         mac.update(block);

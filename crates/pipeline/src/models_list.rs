@@ -68,7 +68,9 @@ pub fn models(
 
 fn entry(dialect: Dialect, name: &ModelName) -> Value {
     match dialect {
-        Dialect::OpenaiChat => json!({"id": name.as_str(), "object": "model", "created": 0, "owned_by": "cordon"}),
+        Dialect::OpenaiChat => {
+            json!({"id": name.as_str(), "object": "model", "created": 0, "owned_by": "cordon"})
+        }
         Dialect::AnthropicMessages => json!({
             "type": "model", "id": name.as_str(), "display_name": name.as_str(), "created_at": "1970-01-01T00:00:00Z",
         }),

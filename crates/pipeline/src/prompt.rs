@@ -55,7 +55,12 @@ pub struct Arrival {
 }
 
 /// Reads, inspects and judges a request. Cost: linear in the body, plus one judgement and one for each tool offered.
-pub fn prompt(gate: &Arc<Gate>, caller: &Caller, arrival: Arrival, now: Millis) -> Result<Prompt, Box<Refused>> {
+pub fn prompt(
+    gate: &Arc<Gate>,
+    caller: &Caller,
+    arrival: Arrival,
+    now: Millis,
+) -> Result<Prompt, Box<Refused>> {
     let mut work = Work { gate, caller, now, tally: Tally::default(), model: None, asked: None };
     match work.run(arrival) {
         Ok(prompt) => Ok(prompt),
@@ -83,7 +88,7 @@ impl Work<'_> {
         let model = self.route(&request, arrival.op)?;
         self.check_issued(&request)?;
 
-        let reports = self.inspect(&request);
+        let reports = self.inspect(&request)?;
         let mut facts = self.facts(&request, &reports);
         facts.betas = arrival.betas;
         let permit = self.judge(&model, &facts)?;
@@ -158,17 +163,8 @@ impl Work<'_> {
         }
     }
 
-    fn inspect(&mut self, request: &Request) -> Vec<Report> {
-        request
-            .spans
-            .iter()
-            .map(|span| {
-                let report = self.gate.detectors.scan(&span.text, span.kind, self.gate.guards);
-                self.tally.found(&report.findings, span.kind);
-                self.tally.truncated |= report.truncated;
-                report
-            })
-            .collect()
+    fn inspect(&mut self, request: &Request) -> Result<Vec<Report>, Refusal> {
+        request.spans.iter().map(|span| self.gate.inspect(&span.text, span.kind, &mut self.tally)).collect()
     }
 
     fn facts(&mut self, request: &Request, reports: &[Report]) -> Facts {
@@ -185,10 +181,9 @@ impl Work<'_> {
             note_feature(&mut facts, feature);
             self.tally.opaque(feature);
         }
-        facts.uninspected = facts
-            .features
-            .iter()
-            .any(|f| matches!(f, Feature::Image | Feature::Audio | Feature::Document | Feature::EncryptedReasoning));
+        facts.uninspected = facts.features.iter().any(|f| {
+            matches!(f, Feature::Image | Feature::Audio | Feature::Document | Feature::EncryptedReasoning)
+        });
         facts
     }
 
@@ -300,9 +295,15 @@ impl Work<'_> {
         if request.model != model.upstream_name {
             edits.push(RequestEdit::SetModel(model.upstream_name.clone()));
         }
-        edits.push(RequestEdit::StoreOff);
+        if request.store {
+            edits.push(RequestEdit::StoreOff);
+        }
         let cap = [model.max_output_tokens, duties.cap_output_tokens].into_iter().flatten().min();
         match (cap, request.max_output_tokens) {
+            (Some(cap), None) => {
+                edits.push(RequestEdit::CapOutput(cap));
+                Ok(())
+            }
             (Some(cap), Some(asked)) if asked > cap => Err(Refusal {
                 param: Some("max_tokens".to_owned()),
                 ..Refusal::new(400, Why::Limit, format!("at most {cap} output tokens may be asked for here"))

@@ -8,8 +8,8 @@ use crate::prompt::{Prompt, Refused};
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_ledger::{
-    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, FindingCount, Finish, Intent, Judged,
-    Linkable, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
+    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, Failed, FindingCount, Finish,
+    Intent, Judged, Linkable, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
 };
 use cordon_policy::ReasonCode;
 use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};
@@ -118,7 +118,14 @@ impl Recorder {
 
     /// The one leaf of a request that goes nowhere.
     #[must_use]
-    pub fn refused(&self, about: &About, gate: &Gate, refused: &Refused, _took: Nanos, now: Millis) -> Vec<u8> {
+    pub fn refused(
+        &self,
+        about: &About,
+        gate: &Gate,
+        refused: &Refused,
+        _took: Nanos,
+        now: Millis,
+    ) -> Vec<u8> {
         let mut judged = self.judged(&gate.catalogue, &refused.tally, Decision::Denied);
         judged.reason = Some(reason(refused.refusal.why));
         let mut leaf = blank(about, gate, judged, &refused.tally, now);
@@ -142,7 +149,11 @@ impl Recorder {
     pub fn outcome(&self, done: &Done<'_>) -> Vec<u8> {
         let Done { about, gate, end, tally, .. } = done;
         let (status, finish, decision, why) = end.as_record(tally.released);
-        let decision = if decision == Decision::Allowed && tally.observed.is_some() { Decision::Observed } else { decision };
+        let decision = if decision == Decision::Allowed && tally.observed.is_some() {
+            Decision::Observed
+        } else {
+            decision
+        };
         let mut judged = self.judged(&gate.catalogue, tally, decision);
         judged.reason = why.or_else(|| tally.observed.and_then(|c| Reason::from_name(c.name())));
         Outcome {
@@ -170,7 +181,7 @@ impl Recorder {
             upstream_ms: None,
             truncated: tally.truncated,
             not_inspected: tally.not_inspected.clone(),
-            opened: Vec::new(),
+            opened: opened(tally),
         }
         .encode()
     }
@@ -185,7 +196,10 @@ impl Recorder {
     #[must_use]
     pub fn flush_turned_away(&self, now: Millis) -> Vec<Vec<u8>> {
         let counts = std::mem::take(&mut *self.turned_away.lock().unwrap_or_else(PoisonError::into_inner));
-        let leaf = |(reason, count)| Control { count: Some(count), reason: Some(reason), ..control(ControlKind::Refusal, now) }.encode();
+        let leaf = |(reason, count)| {
+            Control { count: Some(count), reason: Some(reason), ..control(ControlKind::Refusal, now) }
+                .encode()
+        };
         counts.into_values().map(leaf).collect()
     }
 
@@ -268,6 +282,12 @@ pub const fn control(kind: ControlKind, now: Millis) -> Control {
     }
 }
 
+/// What failed and went on by the operator's word.
+fn opened(tally: &Tally) -> Vec<Failed> {
+    let detector = tally.detector_failed.then_some(Failed::Detector);
+    detector.into_iter().chain(tally.store_failed.then_some(Failed::Store)).collect()
+}
+
 fn blank(about: &About, gate: &Gate, judged: Judged, tally: &Tally, now: Millis) -> Intent {
     Intent {
         at: now,
@@ -287,7 +307,7 @@ fn blank(about: &About, gate: &Gate, judged: Judged, tally: &Tally, now: Millis)
         tools_removed: tally.tools_removed,
         truncated: tally.truncated,
         not_inspected: tally.not_inspected.clone(),
-        opened: Vec::new(),
+        opened: opened(tally),
         labels: None,
         policy: Some(gate.version()),
         detector: Some(Word::new(cordon_detect::VERSION)),
@@ -323,6 +343,7 @@ fn reason(why: Why) -> Reason {
         Why::Upstream(_) => Reason::UpstreamError,
         Why::Ledger | Why::Internal => Reason::Internal,
         Why::HoldCap => Reason::HoldCap,
+        Why::Detector => Reason::DetectorFailed,
         Why::Draining => Reason::Draining,
     }
 }
@@ -334,9 +355,8 @@ impl crate::exchange::Exchange {
     pub fn upstream_refusal(&self, status: u16, body: &[u8]) -> Refusal {
         let said = cordon_wire::parse_upstream_error(self.dialect(), status, body);
         let message = said.message.filter(|text| {
-            let report =
-                self.gate.detectors.scan(text, cordon_types::SpanKind::Metadata, self.gate.guards);
-            report.findings.is_empty() && text.len() <= 1_000
+            let report = self.gate.inspect(text, cordon_types::SpanKind::Metadata, &mut Tally::default());
+            report.is_ok_and(|r| r.findings.is_empty()) && text.len() <= 1_000
         });
         let public = match message {
             Some(message) => format!("the upstream refused the request: {message}"),
@@ -344,7 +364,10 @@ impl crate::exchange::Exchange {
         };
         // The gateway's own credential was refused: that is no fault of the caller's key.
         let status = if matches!(status, 401 | 403) { 502 } else { status };
-        Refusal { param: said.param.map(str::to_owned), ..Refusal::new(status, Why::Upstream(said.kind), public) }
+        Refusal {
+            param: said.param.map(str::to_owned),
+            ..Refusal::new(status, Why::Upstream(said.kind), public)
+        }
     }
 
     /// The dialect of this exchange.

@@ -39,6 +39,8 @@ pub enum Why {
     Ledger,
     /// More had to be held back in a stream than the cap allows.
     HoldCap,
+    /// A detector failed.
+    Detector,
     /// Cordon is draining.
     Draining,
     /// A fault of Cordon's own; closed.
@@ -65,6 +67,7 @@ impl Why {
             Why::Upstream(name) => name,
             Why::Ledger => "record_unavailable",
             Why::HoldCap => "hold_cap",
+            Why::Detector => "detector_failed",
             Why::Draining => "draining",
             Why::Internal => "internal_error",
         }
@@ -111,7 +114,10 @@ impl Refusal {
         Self::new(
             502,
             Why::Wire(e.code),
-            format!("the upstream's answer was not passed on: it is not what this dialect allows ({})", e.code.name()),
+            format!(
+                "the upstream's answer was not passed on: it is not what this dialect allows ({})",
+                e.code.name()
+            ),
         )
     }
 

@@ -30,6 +30,10 @@ pub struct Tally {
     pub not_inspected: Vec<Feature>,
     /// A bounded decoding hit its bound.
     pub truncated: bool,
+    /// A detector failed, and the operator had opened that.
+    pub detector_failed: bool,
+    /// Spending could not be stored, and the operator had opened that.
+    pub store_failed: bool,
     /// Policies that decided, last decision of each kind.
     pub policies: Vec<cordon_policy::PolicyRef>,
     /// Observe mode let something go on that would have been refused.

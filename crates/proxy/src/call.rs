@@ -10,6 +10,7 @@ use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
 use cordon_pipeline::meter::{NotAdmitted, Scope, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
+use cordon_policy::Budgets;
 use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, UserRef};
 use cordon_upstream::{Incoming as Upstream, IncomingBody, Outgoing, UpstreamError};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
@@ -67,50 +68,69 @@ pub(crate) async fn call(
 ) -> Result<Response<OutBody>, Refusal> {
     let shared = asked.worker.shared.clone();
     let deadline = Instant::now() + shared.limits.total;
+    let gate = shared.gate.load_full();
+    // Rates come before the body is read and inspected: a caller over its limit costs next to nothing.
+    let mut tickets = match admit(&asked, own_scopes(&asked, &gate)) {
+        Ok(ticket) => vec![ticket],
+        Err(refusal) => return Err(refuse(&asked, op, refusal).await),
+    };
     let read = match content_length(&headers) {
         Ok(declared) => body::read(body, declared, &shared.limits.body).await,
         Err(refusal) => Err(refusal),
     };
-    let (body, betas) = match read.and_then(|body| Ok((body, beta_names(&headers)?))) {
+    let (body, (version, betas)) = match read.and_then(|body| Ok((body, version_and_betas(&headers)?))) {
         Ok(both) => both,
         Err(refusal) => return Err(refuse(&asked, op, refusal).await),
     };
-    let gate = shared.gate.load_full();
-    let prompt =
-        match cordon_pipeline::prompt(&gate, &asked.principal, Arrival { op, betas: betas.clone(), body }, shared.clock.now()) {
-            Ok(prompt) => prompt,
-            Err(refused) => return Err(refuse_with(&asked, op, *refused).await),
-        };
-    let ticket = match admit(&asked, &gate, &prompt) {
-        Ok(ticket) => ticket,
+    let prompt = match cordon_pipeline::prompt(
+        &gate,
+        &asked.principal,
+        Arrival { op, betas: betas.clone(), body },
+        shared.clock.now(),
+    ) {
+        Ok(prompt) => prompt,
+        Err(refused) => return Err(refuse_with(&asked, op, *refused).await),
+    };
+    match admit(&asked, model_scope(&asked, &prompt)) {
+        Ok(ticket) => tickets.push(ticket),
         Err(refusal) => {
             let Prompt { tally, model, .. } = prompt;
             let refused = Refused { refusal, tally, model: Some(model), asked: None };
             return Err(refuse_with(&asked, op, refused).await);
         }
-    };
+    }
     shared.metrics.found(&prompt.tally, "prompt");
-    let open = record_intent(&mut asked, op, &gate, &prompt, ticket, deadline).await?;
-    send(asked, open, prompt, betas).await
+    let open = record_intent(&mut asked, op, &gate, &prompt, tickets, deadline).await?;
+    send(asked, open, prompt, version, betas).await
 }
 
-/// Counts the request against every limit that it falls under.
-fn admit(asked: &Asked, gate: &cordon_pipeline::Gate, prompt: &Prompt) -> Result<Ticket, Refusal> {
+/// The limits of the agent and of its key, from its manifest.
+fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
+    let caller = &asked.principal;
+    let Some(manifest) = gate.policy.manifest(&caller.agent) else { return Vec::new() };
+    let mut scopes = Vec::new();
+    if manifest.budgets != Budgets::default() {
+        scopes.push(Scope { name: format!("agent:{}", caller.agent).into(), budgets: manifest.budgets });
+    }
+    if manifest.key_budgets != Budgets::default() {
+        scopes.push(Scope { name: format!("key:{}", caller.key).into(), budgets: manifest.key_budgets });
+    }
+    scopes
+}
+
+/// The limits of the model, from the config.
+fn model_scope(asked: &Asked, prompt: &Prompt) -> Vec<Scope> {
+    let budgets = asked.worker.shared.model_budgets.load();
+    let found = budgets.get(&prompt.model.name);
+    found
+        .map(|b| Scope { name: format!("model:{}", prompt.model.name).into(), budgets: *b })
+        .into_iter()
+        .collect()
+}
+
+/// Counts the request against these limits, or against none of them.
+fn admit(asked: &Asked, scopes: Vec<Scope>) -> Result<Ticket, Refusal> {
     let shared = &asked.worker.shared;
-    let mut scopes = Vec::with_capacity(3);
-    if let Some(manifest) = gate.policy.manifest(&asked.principal.agent) {
-        scopes.push(Scope {
-            name: format!("agent:{}", asked.principal.agent).into(),
-            budgets: manifest.budgets.clone(),
-        });
-        scopes.push(Scope {
-            name: format!("key:{}", asked.principal.key).into(),
-            budgets: manifest.key_budgets.clone(),
-        });
-    }
-    if let Some(budgets) = shared.model_budgets.load().get(&prompt.model.name) {
-        scopes.push(Scope { name: format!("model:{}", prompt.model.name).into(), budgets: budgets.clone() });
-    }
     shared.meter.admit(scopes, shared.clock.now()).map_err(|e| match e {
         NotAdmitted::Exceeded(exceeded) => Refusal {
             retry_after: Some(exceeded.retry_after),
@@ -126,7 +146,7 @@ async fn record_intent(
     op: Operation,
     gate: &Arc<cordon_pipeline::Gate>,
     prompt: &Prompt,
-    ticket: Ticket,
+    tickets: Vec<Ticket>,
     deadline: Instant,
 ) -> Result<Open, Refusal> {
     let shared = &asked.worker.shared;
@@ -146,29 +166,39 @@ async fn record_intent(
         model: prompt.model.clone(),
         intent,
         tally: Tally::default(),
-        ticket: Some(ticket),
+        tickets,
         started: asked.started,
         sent: prompt.body.len() as u64,
         deadline,
         closed: false,
+        // Taken before the first look, so that no kill falls in between.
+        signal: shared.kill_signal.clone(),
+        looked: false,
     })
 }
 
 /// Sends the request and brings back the answer, whole or as a stream.
-async fn send(asked: Asked, mut open: Open, prompt: Prompt, betas: Vec<String>) -> Result<Response<OutBody>, Refusal> {
+async fn send(
+    asked: Asked,
+    mut open: Open,
+    prompt: Prompt,
+    version: &'static str,
+    betas: Vec<String>,
+) -> Result<Response<OutBody>, Refusal> {
     let (dialect, id) = (asked.dialect, asked.id);
     let Prompt { permit, model, body, exchange, stream, .. } = prompt;
     let outgoing = Outgoing {
         method: Method::POST,
         path: route::upstream_path(open.about.op).into(),
-        headers: outgoing_headers(dialect, stream, &betas),
+        headers: outgoing_headers(dialect, stream, version, &betas),
         body,
     };
+    let deadline = open.deadline;
     let client = asked.worker.upstream();
     let sending = client.send(&permit, &model.upstream, outgoing);
     let head = tokio::select! {
         biased;
-        head = timeout_at(open.deadline, sending) => head,
+        head = timeout_at(deadline, sending) => head,
         () = open.killed() => return fail(&mut open, End::Killed, killed_refusal()).await,
     };
     let upstream = match head {
@@ -183,7 +213,8 @@ async fn send(asked: Asked, mut open: Open, prompt: Prompt, betas: Vec<String>) 
     if !upstream.status.is_success() {
         return upstream_said_no(&mut open, &exchange, upstream).await;
     }
-    let content_type = upstream.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let content_type =
+        upstream.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let is_events = content_type.starts_with("text/event-stream");
     if is_events != stream {
         let refusal = Refusal::new(
@@ -207,7 +238,7 @@ async fn whole(
     id: RequestId,
     dialect: Dialect,
 ) -> Result<Response<OutBody>, Refusal> {
-    let body = match collect(&open, body).await {
+    let body = match collect(&mut open, body).await {
         Ok(body) => body,
         Err((end, refusal)) => return fail(&mut open, end, refusal).await,
     };
@@ -229,14 +260,15 @@ async fn whole(
 }
 
 /// Reads an upstream's body whole, within size and time.
-async fn collect(open: &Open, mut body: IncomingBody) -> Result<Bytes, (End, Refusal)> {
+async fn collect(open: &mut Open, mut body: IncomingBody) -> Result<Bytes, (End, Refusal)> {
     let limit = open.worker.shared.limits.answer_bytes;
+    let deadline = open.deadline;
     let mut all: Option<Bytes> = None;
     let mut more = BytesMut::new();
     loop {
         let chunk = tokio::select! {
             biased;
-            chunk = timeout_at(open.deadline, body.chunk()) => chunk,
+            chunk = timeout_at(deadline, body.chunk()) => chunk,
             () = open.killed() => return Err((End::Killed, killed_refusal())),
         };
         let data = match chunk {
@@ -246,7 +278,8 @@ async fn collect(open: &Open, mut body: IncomingBody) -> Result<Bytes, (End, Ref
             Ok(Some(Ok(data))) => data,
         };
         if all.as_ref().map_or(0, Bytes::len) + more.len() + data.len() > limit {
-            let refusal = Refusal::new(502, Why::Limit, "the upstream's answer is larger than this gateway takes");
+            let refusal =
+                Refusal::new(502, Why::Limit, "the upstream's answer is larger than this gateway takes");
             return Err((End::UpstreamFailed("answer_too_large"), refusal));
         }
         match &all {
@@ -297,7 +330,7 @@ pub(crate) fn too_long() -> Refusal {
     Refusal::new(504, Why::Limit, "the exchange took longer than this gateway allows")
 }
 
-fn outgoing_headers(dialect: Dialect, stream: bool, betas: &[String]) -> HeaderMap {
+fn outgoing_headers(dialect: Dialect, stream: bool, version: &'static str, betas: &[String]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(
@@ -305,7 +338,7 @@ fn outgoing_headers(dialect: Dialect, stream: bool, betas: &[String]) -> HeaderM
         HeaderValue::from_static(if stream { "text/event-stream" } else { "application/json" }),
     );
     if dialect == Dialect::AnthropicMessages {
-        headers.insert("anthropic-version", HeaderValue::from_static(ANTHROPIC_VERSION));
+        headers.insert("anthropic-version", HeaderValue::from_static(version));
         if let Ok(value) = HeaderValue::from_str(&betas.join(","))
             && !betas.is_empty()
         {
@@ -315,16 +348,19 @@ fn outgoing_headers(dialect: Dialect, stream: bool, betas: &[String]) -> HeaderM
     headers
 }
 
-/// The version of the Messages API that the tables describe. A caller that names another is refused.
-const ANTHROPIC_VERSION: &str = "2023-06-01";
+/// The versions of the Messages API that the tables describe: each official client names one of them, and a caller
+/// that names another is refused. Without a name it is the first.
+const ANTHROPIC_VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
-fn beta_names(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
+fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>), Refusal> {
     let header = |text: String| Refusal::new(400, Why::Header, text);
-    if let Some(version) = route::single(headers, "anthropic-version").map_err(header)?
-        && version != ANTHROPIC_VERSION
-    {
-        return Err(header(format!("`anthropic-version` must be {ANTHROPIC_VERSION}")));
-    }
+    let [first, ..] = ANTHROPIC_VERSIONS;
+    let version = match route::single(headers, "anthropic-version").map_err(header)? {
+        None => first,
+        Some(named) => ANTHROPIC_VERSIONS.into_iter().find(|known| named == *known).ok_or_else(|| {
+            header(format!("`anthropic-version` must be one of {}", ANTHROPIC_VERSIONS.join(", ")))
+        })?,
+    };
     if let Some(encoding) = route::single(headers, header::CONTENT_ENCODING.as_str()).map_err(header)?
         && !encoding.eq_ignore_ascii_case("identity")
     {
@@ -336,7 +372,7 @@ fn beta_names(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
             return Err(Refusal::new(415, Why::Header, "the body must be `application/json`"));
         }
     }
-    route::betas(headers).map_err(header)
+    Ok((version, route::betas(headers).map_err(header)?))
 }
 
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
@@ -359,7 +395,8 @@ pub(crate) async fn models(
         Err(refused) => Err(refuse_with(&asked, Operation::Models, *refused).await),
         Ok(body) => {
             let took = shared.clock.ticks().saturating_sub(asked.started);
-            let leaf = shared.recorder.listed(&asked.about(Operation::Models), &gate, took, shared.clock.now());
+            let leaf =
+                shared.recorder.listed(&asked.about(Operation::Models), &gate, took, shared.clock.now());
             shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
             shared.metrics.ended(Operation::Models.name(), "ok");
             Ok(respond::json(200, dialect, asked.id, body))

@@ -66,7 +66,11 @@ impl Metrics {
         };
         registry.register("cordon_requests", "Exchanges by operation and result", m.requests.clone());
         registry.register("cordon_findings", "Findings by kind and direction", m.findings.clone());
-        registry.register("cordon_tool_calls_refused", "Tool calls refused in answers", m.calls_refused.clone());
+        registry.register(
+            "cordon_tool_calls_refused",
+            "Tool calls refused in answers",
+            m.calls_refused.clone(),
+        );
         registry.register("cordon_tokens", "Tokens as counted by upstreams", m.tokens.clone());
         registry.register("cordon_in_flight", "Requests under way", m.in_flight.clone());
         registry.register("cordon_request_seconds", "Seconds of an exchange", m.seconds.clone());

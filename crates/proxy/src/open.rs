@@ -7,6 +7,7 @@ use cordon_pipeline::meter::Ticket;
 use cordon_pipeline::{About, Done, End, Gate, Model, Refusal, Tally, Why};
 use cordon_types::{Digest, Nanos};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// See the module. Dropping it unfinished records that the caller went away.
@@ -22,12 +23,14 @@ pub(crate) struct Open {
     /// Index of the intent in the ledger.
     pub(crate) intent: u64,
     pub(crate) tally: Tally,
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) tickets: Vec<Ticket>,
     pub(crate) started: Nanos,
     /// Bytes sent upstream, to estimate tokens where nobody counts them.
     pub(crate) sent: u64,
     pub(crate) deadline: Instant,
     pub(crate) closed: bool,
+    pub(crate) signal: watch::Receiver<u64>,
+    pub(crate) looked: bool,
 }
 
 impl Open {
@@ -44,7 +47,14 @@ impl Open {
         let worker = self.worker.clone();
         let shared = &worker.shared;
         let now = shared.clock.now();
-        let settled = self.settle(now);
+        let mut unsettled = self.settle(now).is_err();
+        if unsettled {
+            tracing::error!("spending could not be stored; see `failure.store`");
+            if shared.meter.may_fail() {
+                self.tally.store_failed = true;
+                unsettled = false;
+            }
+        }
         let took = shared.clock.ticks().saturating_sub(self.started);
         shared.metrics.found(&self.tally, "answer");
         shared.metrics.ended(self.about.op.name(), end.name());
@@ -61,25 +71,28 @@ impl Open {
             now,
         });
         let appended = shared.ledger.append(leaf);
-        if settled.is_err() {
-            tracing::error!("budgets could not be stored; requests under them are refused until a restart");
+        if unsettled {
             return Err(Refusal::internal());
         }
         Ok(appended)
     }
 
     fn settle(&mut self, now: u64) -> Result<(), cordon_pipeline::meter::BudgetStoreError> {
-        let Some(ticket) = self.ticket.take() else { return Ok(()) };
+        let tickets = std::mem::take(&mut self.tickets);
+        if tickets.is_empty() {
+            return Ok(());
+        }
         // Four bytes a token is the usual rule of thumb; it serves only where the upstream counts nothing.
         let input = self.tally.tokens_in.unwrap_or(self.sent / 4);
         let output = self.tally.tokens_out.unwrap_or(self.tally.released / 4);
         let cost = self.model.price.cost(input, output, self.tally.tokens_cached.unwrap_or(0));
         self.tally.cost_micros = cost;
-        ticket.settle(input.saturating_add(output), cost, now)
+        let tokens = input.saturating_add(output);
+        tickets.into_iter().map(|t| t.settle(tokens, cost, now)).fold(Ok(()), Result::and)
     }
 
     /// Whether a kill switch stops this exchange now.
-    pub(crate) fn is_killed(&self) -> bool {
+    fn is_killed(&self) -> bool {
         self.worker
             .shared
             .kills
@@ -94,17 +107,27 @@ impl Open {
             .is_some()
     }
 
-    /// Resolves when a kill switch stops this exchange, or its key is revoked.
-    pub(crate) async fn killed(&self) {
-        let mut signal = self.worker.shared.kill_signal.clone();
+    /// Resolves when a kill switch stops this exchange, or its key is revoked. Looks once at the start, then only
+    /// when something was killed or revoked: a chunk of a stream pays nothing for it. Cancel safe.
+    pub(crate) async fn killed(&mut self) {
         loop {
-            if self.is_killed() || self.is_revoked() {
+            if !std::mem::replace(&mut self.looked, true) && (self.is_killed() || self.is_revoked()) {
                 return;
             }
-            if signal.changed().await.is_err() {
+            if self.signal.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
+            self.looked = false;
         }
+    }
+
+    /// Whether something was killed or revoked that stops this exchange; for streams that always have a chunk ready.
+    pub(crate) fn was_killed(&mut self) -> bool {
+        let news = self.signal.has_changed().unwrap_or(false);
+        if news {
+            self.signal.mark_unchanged();
+        }
+        news && (self.is_killed() || self.is_revoked())
     }
 
     fn is_revoked(&self) -> bool {
@@ -125,7 +148,11 @@ impl Drop for Open {
 pub(crate) fn ledger_refusal() -> Refusal {
     Refusal {
         retry_after: Some(5),
-        ..Refusal::new(503, Why::Ledger, "the gateway cannot write its records, so nothing passes; try again later")
+        ..Refusal::new(
+            503,
+            Why::Ledger,
+            "the gateway cannot write its records, so nothing passes; try again later",
+        )
     }
 }
 

@@ -29,7 +29,12 @@ pub(crate) enum NoRoute {
 }
 
 /// Finds the route. Paths are compared byte for byte: no decoding, no dot segments, no trailing slash.
-pub(crate) fn find(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Route, NoRoute> {
+pub(crate) fn find(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Route, NoRoute> {
     let (route, wants) = match path {
         "/v1/chat/completions" => (Route::Call(Operation::ChatCompletions), Method::POST),
         "/v1/messages" => (Route::Call(Operation::Messages), Method::POST),
@@ -111,7 +116,8 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
 pub(crate) fn betas(headers: &HeaderMap) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     for value in headers.get_all("anthropic-beta") {
-        let text = value.to_str().map_err(|_| "the header `anthropic-beta` is not printable ASCII".to_owned())?;
+        let text =
+            value.to_str().map_err(|_| "the header `anthropic-beta` is not printable ASCII".to_owned())?;
         names.extend(text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned));
     }
     if names.len() > 16 || names.iter().any(|n| n.len() > 64) {

@@ -27,13 +27,20 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     // SECURITY: a panic in one request ends that request, closed; it is caught here so that the caller gets an
     // answer and the connection's other streams go on.
     let result = match under_way {
-        Some(under_way) => AssertUnwindSafe(answer(&worker, under_way, id, dialect, request)).catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(request = %id, "a request panicked; it was refused");
-            Err(Refusal::internal())
-        }),
+        Some(under_way) => AssertUnwindSafe(answer(&worker, under_way, id, dialect, request))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                tracing::error!(request = %id, "a request panicked; it was refused");
+                Err(Refusal::internal())
+            }),
         None => Err(Refusal {
             retry_after: Some(1),
-            ..Refusal::new(503, Why::Limit, "the gateway is at its limit of concurrent requests; try again shortly")
+            ..Refusal::new(
+                503,
+                Why::Limit,
+                "the gateway is at its limit of concurrent requests; try again shortly",
+            )
         }),
     };
     result.unwrap_or_else(|refusal| {
@@ -82,12 +89,18 @@ async fn answer(
         shared.recorder.turned_away(refusal.why);
         shared.metrics.ended("none", refusal.why.name());
     })?;
-    let asked = Asked { worker: worker.clone(), in_flight: Some(in_flight), id, dialect, principal, user, started: shared.clock.ticks() };
+    let asked = Asked {
+        worker: worker.clone(),
+        in_flight: Some(in_flight),
+        id,
+        dialect,
+        principal,
+        user,
+        started: shared.clock.ticks(),
+    };
     match route {
         Err(none) => Err(call::refuse(&asked, Operation::Models, no_route(&none)).await),
-        Ok(Route::Call(op)) => {
-            call::call(asked, op, parts.headers, body).await
-        }
+        Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
@@ -173,6 +186,8 @@ fn no_route(none: &NoRoute) -> Refusal {
             param: Some((*allowed).to_owned()),
             ..Refusal::new(405, Why::Route, format!("this route takes {allowed} only"))
         },
-        NoRoute::Query => Refusal::new(400, Why::Route, "this route takes no such query parameters; leave them out"),
+        NoRoute::Query => {
+            Refusal::new(400, Why::Route, "this route takes no such query parameters; leave them out")
+        }
     }
 }

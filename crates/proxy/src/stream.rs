@@ -75,13 +75,14 @@ impl Flow {
 
     /// Takes one chunk from the upstream, or whatever comes in its stead.
     async fn advance(&mut self) {
+        let deadline = self.open.deadline;
         let chunk = tokio::select! {
             biased;
-            chunk = timeout_at(self.open.deadline, self.upstream.chunk()) => chunk,
+            chunk = timeout_at(deadline, self.upstream.chunk()) => chunk,
             () = self.open.killed() => return self.cut(End::Killed, &killed_refusal()).await,
         };
         // A stream that always has a chunk ready would never let the other branch be looked at.
-        if self.open.is_killed() {
+        if self.open.was_killed() {
             return self.cut(End::Killed, &killed_refusal()).await;
         }
         let now = self.open.worker.shared.clock.now();

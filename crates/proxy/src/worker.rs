@@ -3,7 +3,7 @@
 use crate::body::BodyLimits;
 use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
-use cordon_identity::{KillSwitch, Keyring};
+use cordon_identity::{Keyring, KillSwitch};
 use cordon_ledger::Committer;
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Gate, Recorder};

@@ -12,10 +12,27 @@ use std::{
 #[derive(Clone, Debug, Default)]
 struct File {
     bytes: Vec<u8>,
-    /// So many of them are durable.
+    /// So many of them were appended; what is behind is room, zeros.
+    used: usize,
+    /// So many of those are durable.
     synced: usize,
+    /// The room it was made with.
+    room: usize,
     /// Whether the file's existence is.
     named: bool,
+}
+
+impl File {
+    fn whole(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), used: bytes.len(), synced: bytes.len(), room: 0, named: true }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes.truncate(self.used);
+        self.bytes.extend_from_slice(bytes);
+        self.used = self.bytes.len();
+        self.bytes.resize(self.used.max(self.room), 0);
+    }
 }
 
 type Files = BTreeMap<String, File>;
@@ -52,18 +69,35 @@ impl MemoryVolume {
         let mut files = self.files();
         let before = files.remove(path).map(|f| f.bytes);
         if let Some(bytes) = change(before) {
-            files.insert(path.to_owned(), File { synced: bytes.len(), bytes, named: true });
+            files.insert(path.to_owned(), File::whole(&bytes));
         }
     }
 
-    /// Power is lost: what was not synced is kept up to `keep` thousandths of its bytes.
+    /// Power is lost: of the bytes that were not synced, the first `keep` thousandths are kept.
     pub fn lose_power(&self, keep: usize) {
+        self.lose(keep, |unsynced, keep| keep..unsynced);
+    }
+
+    /// Power is lost in the middle of writing backwards: of the bytes that were not synced, only the last
+    /// `keep` thousandths are there.
+    pub fn lose_power_at_the_front(&self, keep: usize) {
+        self.lose(keep, |unsynced, keep| 0..unsynced - keep);
+    }
+
+    fn lose(&self, keep: usize, lost: impl Fn(usize, usize) -> std::ops::Range<usize>) {
         let mut files = self.files();
         files.retain(|_, f| f.named || keep > 0);
         for file in files.values_mut() {
-            let unsynced = file.bytes.len() - file.synced;
-            file.bytes.truncate(file.synced + unsynced * keep.min(1000) / 1000);
-            file.synced = file.bytes.len();
+            let unsynced = file.used - file.synced;
+            let lost = lost(unsynced, unsynced * keep.min(1000) / 1000);
+            if lost.end == unsynced && file.room == 0 {
+                file.bytes.truncate(file.synced + lost.start);
+            } else {
+                let hit = file.bytes.iter_mut().skip(file.synced + lost.start).take(lost.len());
+                hit.for_each(|b| *b = 0);
+            }
+            file.used = file.bytes.len();
+            file.synced = file.used;
             file.named = true;
         }
     }
@@ -88,29 +122,42 @@ impl Volume for MemoryVolume {
         Ok(names)
     }
 
-    fn write_atomic(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
-        let file = File { bytes: bytes.to_vec(), synced: bytes.len(), named: true };
-        self.files().insert(path.to_owned(), file);
+    fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        self.files().insert(path.to_owned(), File::whole(bytes));
         Ok(())
     }
 
-    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
-        self.files().entry(path.to_owned()).or_default().bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn sync(&mut self, path: &str) -> Result<(), VolumeError> {
-        if let Some(file) = self.files().get_mut(path) {
-            file.synced = file.bytes.len();
-            file.named = true;
+    fn prepare(&self, path: &str, room: u64) -> Result<(), VolumeError> {
+        let room = usize::try_from(room).map_err(|_| refused("create", path, "too large for memory"))?;
+        let file = File { bytes: vec![0; room], used: 0, synced: 0, room, named: true };
+        if self.files().insert(path.to_owned(), file).is_some() {
+            return Err(refused("create", path, "it is there already"));
         }
         Ok(())
     }
 
-    fn remove(&mut self, path: &str) -> Result<(), VolumeError> {
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        let mut files = self.files();
+        let file = files.get_mut(path).ok_or_else(|| refused("append to", path, "it was not prepared"))?;
+        file.append(bytes);
+        Ok(())
+    }
+
+    fn sync(&self, path: &str) -> Result<(), VolumeError> {
+        if let Some(file) = self.files().get_mut(path) {
+            file.synced = file.used;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> Result<(), VolumeError> {
         self.files().remove(path);
         Ok(())
     }
+}
+
+fn refused(operation: &'static str, path: &str, message: &str) -> VolumeError {
+    VolumeError { operation, path: path.to_owned(), message: message.to_owned() }
 }
 
 /// How the n-th changing operation fails.
@@ -149,30 +196,28 @@ impl BreakingVolume {
     }
 
     fn change(
-        &mut self,
+        &self,
         operation: &'static str,
         path: &str,
-        whole: impl FnOnce(&mut MemoryVolume) -> Result<(), VolumeError>,
-        half: impl FnOnce(&mut MemoryVolume) -> Result<(), VolumeError>,
+        whole: impl FnOnce(&MemoryVolume) -> Result<(), VolumeError>,
+        half: impl FnOnce(&MemoryVolume) -> Result<(), VolumeError>,
     ) -> Result<(), VolumeError> {
-        let now = {
-            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-            *done += 1;
-            *done - 1
-        };
-        let broken =
-            Err(VolumeError { operation, path: path.to_owned(), message: "broken by the test".to_owned() });
+        // Held throughout: two threads' operations happen one after the other, as the fault says.
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = *done;
+        *done += 1;
+        let broken = Err(refused(operation, path, "broken by the test"));
         if now < self.at {
-            return whole(&mut self.inner);
+            return whole(&self.inner);
         }
         if now > self.at {
             return broken;
         }
         match self.fault {
             Fault::Refused => broken,
-            Fault::Torn => half(&mut self.inner).and(broken),
-            Fault::DoneButFailed => whole(&mut self.inner).and(broken),
-            Fault::ThenDead => whole(&mut self.inner),
+            Fault::Torn => half(&self.inner).and(broken),
+            Fault::DoneButFailed => whole(&self.inner).and(broken),
+            Fault::ThenDead => whole(&self.inner),
         }
     }
 }
@@ -186,21 +231,31 @@ impl Volume for BreakingVolume {
         self.inner.list(dir)
     }
 
-    fn write_atomic(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+    fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
         // Atomic means: half of it is nothing at all.
         self.change("write", path, |v| v.write_atomic(path, bytes), |_| Ok(()))
     }
 
-    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+    fn write_files(&self, files: &[(String, Vec<u8>)]) -> Result<(), VolumeError> {
+        let path = files.first().map_or("", |(path, _)| path);
+        let half = files.get(..files.len() / 2).unwrap_or_default();
+        self.change("write", path, |v| v.write_files(files), |v| v.write_files(half))
+    }
+
+    fn prepare(&self, path: &str, room: u64) -> Result<(), VolumeError> {
+        self.change("create", path, |v| v.prepare(path, room), |v| v.prepare(path, room / 2))
+    }
+
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
         self.change("append to", path, |v| v.append(path, bytes), |v| v.append(path, half))
     }
 
-    fn sync(&mut self, path: &str) -> Result<(), VolumeError> {
+    fn sync(&self, path: &str) -> Result<(), VolumeError> {
         self.change("sync", path, |v| v.sync(path), |_| Ok(()))
     }
 
-    fn remove(&mut self, path: &str) -> Result<(), VolumeError> {
+    fn remove(&self, path: &str) -> Result<(), VolumeError> {
         self.change("remove", path, |v| v.remove(path), |_| Ok(()))
     }
 }

@@ -105,6 +105,8 @@ pub enum RequestEdit {
     SetModel(String),
     /// Forbids the provider to store the exchange.
     StoreOff,
+    /// Caps the answer's tokens where the request names no cap of its own (OpenAI: `max_completion_tokens`).
+    CapOutput(u64),
 }
 
 /// Reads a request. Linear in the body; see [`crate::json::scan`] and [`crate::table`] for what is refused.
@@ -177,6 +179,12 @@ impl Request {
                 }
                 RequestEdit::SetModel(name) => all.extend(self.replace("model", &quoted(name))),
                 RequestEdit::StoreOff => all.extend(self.replace("store", "false")),
+                RequestEdit::CapOutput(cap) => {
+                    // A request is never an empty object here (`model` is required), so a comma belongs behind.
+                    let start = doc.node(0).start as usize + 1;
+                    let with = format!("\"max_completion_tokens\":{cap},");
+                    all.push(Patch { range: start..start, with });
+                }
             }
         }
         let gone = remove_tools(doc, &self.tools, &removed);

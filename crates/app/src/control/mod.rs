@@ -33,8 +33,7 @@ fn over_socket(
 ) -> Result<Reply, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     stream.set_nonblocking(true).map_err(|e| text(&e))?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| text(&e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| text(&e))?;
     runtime.block_on(async {
         let stream = tokio::net::UnixStream::from_std(stream).map_err(|e| text(&e))?;
         let (mut sender, connection) =

@@ -7,7 +7,7 @@ use crate::runtime::user_digest;
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
 use cordon_api::{Admin, Change, Operator, Runtime};
-use cordon_identity::{KeyStore as _, KillSet, KillStore as _, KillSwitch, Keyring};
+use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind, Digester};
 use cordon_pipeline::control;
 use cordon_store::Store;

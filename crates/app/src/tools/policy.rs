@@ -93,8 +93,9 @@ pub fn explain(root: &Path, question: &Question) -> Result<Value, AppError> {
 pub fn test(root: &Path, file: &Path) -> Result<Vec<Tested>, AppError> {
     let loaded = load(root)?;
     let text = read(file)?;
-    let tests: TestFile = toml::from_str(&text)
-        .map_err(|e| problem(&file.display().to_string(), e.to_string(), "see docs/policies.md for the form"))?;
+    let tests: TestFile = toml::from_str(&text).map_err(|e| {
+        problem(&file.display().to_string(), e.to_string(), "see docs/policies.md for the form")
+    })?;
     tests
         .test
         .into_iter()
@@ -124,19 +125,23 @@ fn judge(test: &Test, e: &Explanation) -> Option<String> {
 pub fn cedar(root: &Path, agent: &str) -> Result<String, AppError> {
     let loaded = load(root)?;
     let agent = AgentId::new(agent).map_err(|e| problem("agent", e.to_string(), ""))?;
-    loaded
-        .policy
-        .cedar(&agent)
-        .ok_or_else(|| problem("agent", format!("no manifest names `{agent}`"), "`cordon check` lists the agents"))
+    loaded.policy.cedar(&agent).ok_or_else(|| {
+        problem("agent", format!("no manifest names `{agent}`"), "`cordon check` lists the agents")
+    })
 }
 
 fn ask<T>(loaded: &Loaded, q: &Question, then: impl FnOnce(&Explanation) -> T) -> Result<T, AppError> {
     let agent = AgentId::new(&q.agent).map_err(|e| problem("agent", e.to_string(), ""))?;
     let action = Action::from_name(&q.action).ok_or_else(|| {
-        problem("action", format!("`{}` is no action", q.action), "model.prompt, model.answer, model.list, tool.list, tool.call")
+        problem(
+            "action",
+            format!("`{}` is no action", q.action),
+            "model.prompt, model.answer, model.list, tool.list, tool.call",
+        )
     })?;
     let facts = facts(q)?;
-    let resource = if action.is_tool() { Resource::Tool { name: &q.resource } } else { Resource::Model(&q.resource) };
+    let resource =
+        if action.is_tool() { Resource::Tool { name: &q.resource } } else { Resource::Model(&q.resource) };
     let now = SystemClock::new().now();
     Ok(then(&loaded.policy.explain(&Query {
         agent: &agent,
@@ -152,10 +157,12 @@ fn facts(q: &Question) -> Result<Facts, AppError> {
     let mut facts = Facts::default();
     for finding in &q.findings {
         let (kind, span) = finding.split_once('@').unwrap_or((finding, "user"));
-        let kind = FindingKind::from_name(kind)
-            .ok_or_else(|| problem("findings", format!("`{kind}` is no kind of finding"), "see docs/manifests.md"))?;
-        let span = SpanKind::from_name(span)
-            .ok_or_else(|| problem("findings", format!("`{span}` is no kind of span"), super::inspect::ROLES))?;
+        let kind = FindingKind::from_name(kind).ok_or_else(|| {
+            problem("findings", format!("`{kind}` is no kind of finding"), "see docs/manifests.md")
+        })?;
+        let span = SpanKind::from_name(span).ok_or_else(|| {
+            problem("findings", format!("`{span}` is no kind of span"), super::inspect::ROLES)
+        })?;
         facts.findings.insert(kind, span);
     }
     for name in &q.features {
@@ -168,7 +175,8 @@ fn facts(q: &Question) -> Result<Facts, AppError> {
     facts.features.sort_unstable();
     facts.features.dedup();
     if let Some(text) = &q.arguments {
-        let value = serde_json::from_str(text).map_err(|e| problem("arguments", e.to_string(), "write one JSON object"))?;
+        let value = serde_json::from_str(text)
+            .map_err(|e| problem("arguments", e.to_string(), "write one JSON object"))?;
         facts.arguments = Some(value);
     }
     Ok(facts)

@@ -177,8 +177,13 @@ impl Out {
         self.key_list("pol", max, policies, |o, p| o.text(p.as_str()));
     }
 
+    /// Where the cap cuts the list, those that failed come first: they are why.
     fn predicates(&mut self, predicates: &[PredicateResult], max: usize) {
-        self.key_list("pred", max, predicates, |o, p| {
+        let mut ordered: Vec<_> = predicates.iter().collect();
+        if ordered.len() > max {
+            ordered.sort_by_key(|p| p.held);
+        }
+        self.key_list("pred", max, &ordered, |o, p| {
             o.0.push(b'[');
             o.name(&p.argument);
             o.0.push(b',');

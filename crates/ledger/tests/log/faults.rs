@@ -45,6 +45,9 @@ fn nothing_acknowledged_is_lost_whatever_breaks() {
                 survived.lose_power(keep);
                 check(&survived, acknowledged, &format!("{fault:?} at {at}, keep {keep}"));
             }
+            let survived = disk.copy();
+            survived.lose_power_at_the_front(400);
+            check(&survived, acknowledged, &format!("{fault:?} at {at}, only the end kept"));
         }
     }
 }

@@ -57,7 +57,13 @@ impl Period {
     }
 
     /// Adds; gives the row to write when a ceiling was passed.
-    fn add(&mut self, scope: &str, tokens: u64, cost: u64, limits: (Option<u64>, Option<u64>)) -> Option<Spent> {
+    fn add(
+        &mut self,
+        scope: &str,
+        tokens: u64,
+        cost: u64,
+        limits: (Option<u64>, Option<u64>),
+    ) -> Option<Spent> {
         self.tokens = self.tokens.saturating_add(tokens);
         self.cost = self.cost.saturating_add(cost);
         let raise = |value: u64, ceiling: &mut u64, limit: Option<u64>| -> bool {
@@ -158,9 +164,8 @@ impl Account {
         self.turn(b, now);
         let day = (b.tokens_per_day.is_some() || b.cost_per_day_micros.is_some())
             .then(|| self.day.add(scope, tokens, cost, (b.tokens_per_day, b.cost_per_day_micros)));
-        let month = b
-            .cost_per_month_micros
-            .map(|limit| self.month.add(scope, tokens, cost, (None, Some(limit))));
+        let month =
+            b.cost_per_month_micros.map(|limit| self.month.add(scope, tokens, cost, (None, Some(limit))));
         day.flatten().into_iter().chain(month.flatten())
     }
 

@@ -86,6 +86,7 @@ pub enum NotAdmitted {
 pub struct Meter {
     accounts: Mutex<HashMap<Arc<str>, Account>>,
     store: Arc<dyn BudgetStore>,
+    store_may_fail: bool,
 }
 
 /// An exchange under way. Give it back with `Meter::settle`; dropping it frees the concurrency it took, and counts
@@ -99,20 +100,24 @@ pub struct Ticket {
 
 impl Meter {
     /// Loads what was spent. Errors when the store cannot be read: Cordon does not start then.
-    pub fn open(store: Arc<dyn BudgetStore>) -> Result<Self, BudgetStoreError> {
+    /// `store_may_fail`: the operator's word that exchanges go on when spending cannot be stored.
+    pub fn open(store: Arc<dyn BudgetStore>, store_may_fail: bool) -> Result<Self, BudgetStoreError> {
         let mut accounts: HashMap<Arc<str>, Account> = HashMap::new();
         for spent in store.load()? {
             accounts.entry(spent.scope.as_str().into()).or_default().restore(&spent);
         }
-        Ok(Self { accounts: Mutex::new(accounts), store })
+        Ok(Self { accounts: Mutex::new(accounts), store, store_may_fail })
     }
 
     /// Admits an exchange under all scopes, or under none.
     pub fn admit(self: &Arc<Self>, scopes: Vec<Scope>, now: Millis) -> Result<Ticket, NotAdmitted> {
+        if scopes.is_empty() {
+            return Ok(Ticket { meter: self.clone(), scopes, open: false });
+        }
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         for scope in &scopes {
             let account = accounts.entry(scope.name.clone()).or_default();
-            if account.broken {
+            if account.broken && !self.store_may_fail {
                 return Err(NotAdmitted::Store);
             }
             if let Some((limit, allowed, retry_after)) = account.refusal(&scope.budgets, now) {
@@ -126,6 +131,12 @@ impl Meter {
         Ok(Ticket { meter: self.clone(), scopes, open: true })
     }
 
+    /// Whether exchanges go on when spending cannot be stored.
+    #[must_use]
+    pub const fn may_fail(&self) -> bool {
+        self.store_may_fail
+    }
+
     fn leave(&self, scopes: &[Scope]) {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         for scope in scopes {
@@ -135,7 +146,13 @@ impl Meter {
         }
     }
 
-    fn spend(&self, scopes: &[Scope], tokens: u64, cost_micros: u64, now: Millis) -> Result<(), BudgetStoreError> {
+    fn spend(
+        &self,
+        scopes: &[Scope],
+        tokens: u64,
+        cost_micros: u64,
+        now: Millis,
+    ) -> Result<(), BudgetStoreError> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows = Vec::new();
         for scope in scopes {
@@ -160,6 +177,9 @@ impl Ticket {
     /// Counts what the exchange used. Durable on return, in the sense of the module. Errors when the store fails:
     /// later exchanges of these scopes are then refused.
     pub fn settle(mut self, tokens: u64, cost_micros: u64, now: Millis) -> Result<(), BudgetStoreError> {
+        if !self.open {
+            return Ok(());
+        }
         self.open = false;
         self.meter.leave(&self.scopes);
         self.meter.spend(&self.scopes, tokens, cost_micros, now)

@@ -50,7 +50,7 @@ fn exceeded(r: Result<Ticket, NotAdmitted>) -> Exceeded {
 
 #[test]
 fn requests_refill_over_the_minute() {
-    let meter = Arc::new(Meter::open(Arc::new(Memory::default())).unwrap());
+    let meter = Arc::new(Meter::open(Arc::new(Memory::default()), false).unwrap());
     let limits = || scope(Budgets { requests_per_minute: Some(2), ..Budgets::default() });
     for _ in 0..2 {
         meter.admit(limits(), NOON).unwrap().settle(0, 0, NOON).unwrap();
@@ -62,7 +62,7 @@ fn requests_refill_over_the_minute() {
 
 #[test]
 fn concurrency_is_freed_by_drop_and_by_settling() {
-    let meter = Arc::new(Meter::open(Arc::new(Memory::default())).unwrap());
+    let meter = Arc::new(Meter::open(Arc::new(Memory::default()), false).unwrap());
     let limits = || scope(Budgets { concurrent: Some(1), ..Budgets::default() });
     let held = meter.admit(limits(), NOON).unwrap();
     assert_eq!(exceeded(meter.admit(limits(), NOON)).limit, "concurrent requests");
@@ -73,7 +73,7 @@ fn concurrency_is_freed_by_drop_and_by_settling() {
 
 #[test]
 fn a_scope_that_refuses_takes_nothing_from_the_others() {
-    let meter = Arc::new(Meter::open(Arc::new(Memory::default())).unwrap());
+    let meter = Arc::new(Meter::open(Arc::new(Memory::default()), false).unwrap());
     let both = || {
         vec![
             Scope {
@@ -94,7 +94,7 @@ fn spending_is_never_forgotten_over_a_restart() {
     let limits = || scope(Budgets { tokens_per_day: Some(10_000), ..Budgets::default() });
     let mut spent = 0;
     for n in 0..40 {
-        let meter = Arc::new(Meter::open(store.clone()).unwrap());
+        let meter = Arc::new(Meter::open(store.clone(), false).unwrap());
         match meter.admit(limits(), NOON) {
             Ok(ticket) => {
                 ticket.settle(333, 0, NOON).unwrap();
@@ -113,7 +113,7 @@ fn spending_is_never_forgotten_over_a_restart() {
 
 #[test]
 fn a_day_ends_at_midnight_utc() {
-    let meter = Arc::new(Meter::open(Arc::new(Memory::default())).unwrap());
+    let meter = Arc::new(Meter::open(Arc::new(Memory::default()), false).unwrap());
     let limits = || scope(Budgets { cost_per_day_micros: Some(5), ..Budgets::default() });
     meter.admit(limits(), NOON).unwrap().settle(1, 5, NOON).unwrap();
     let no = exceeded(meter.admit(limits(), NOON));
@@ -123,7 +123,7 @@ fn a_day_ends_at_midnight_utc() {
 
 #[test]
 fn a_store_that_fails_closes_the_scope() {
-    let meter = Arc::new(Meter::open(Arc::new(Broken)).unwrap());
+    let meter = Arc::new(Meter::open(Arc::new(Broken), false).unwrap());
     let limits = || scope(Budgets { tokens_per_day: Some(10), ..Budgets::default() });
     assert!(meter.admit(limits(), NOON).unwrap().settle(1, 0, NOON).is_err());
     assert!(matches!(meter.admit(limits(), NOON), Err(NotAdmitted::Store)));

@@ -64,7 +64,8 @@ impl Calls {
     /// Whether a choice had calls and none of them was allowed.
     pub(crate) fn all_denied(&self, choice: u32) -> bool {
         let mut of_choice = self.0.iter().filter(|(k, _)| k.choice == choice).peekable();
-        of_choice.peek().is_some() && of_choice.all(|(_, c)| matches!(c.verdict, Some(Verdict::Denied { .. })))
+        of_choice.peek().is_some()
+            && of_choice.all(|(_, c)| matches!(c.verdict, Some(Verdict::Denied { .. })))
     }
 
     /// Sets the verdict, and the index under which the call leaves: the number of calls of its choice that were
@@ -81,7 +82,13 @@ impl Calls {
     }
 
     /// The edits for one part of a call's events. `renumber`: this dialect numbers calls without gaps.
-    pub(crate) fn edits(&mut self, part: usize, role: PartRole, key: CallKey, renumber: bool) -> Vec<EventEdit> {
+    pub(crate) fn edits(
+        &mut self,
+        part: usize,
+        role: PartRole,
+        key: CallKey,
+        renumber: bool,
+    ) -> Vec<EventEdit> {
         let call = self.entry(key);
         let mut edits = Vec::new();
         match &call.verdict {
@@ -89,7 +96,9 @@ impl Calls {
                 if renumber && let Some(index) = call.index.filter(|i| *i != key.index) {
                     edits.push(EventEdit::Renumber { part, index });
                 }
-                if role == PartRole::Arguments && let Some(whole) = arguments {
+                if role == PartRole::Arguments
+                    && let Some(whole) = arguments
+                {
                     let new = if call.arguments_written { String::new() } else { whole.clone() };
                     call.arguments_written = true;
                     edits.push(EventEdit::Text { part, new });

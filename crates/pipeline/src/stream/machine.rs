@@ -265,8 +265,7 @@ impl StreamMachine {
 
     /// A tool call begins: the texts before it are over where blocks follow one another, else they give way.
     fn leave_for_call(&mut self, choice: u32, now: Millis) -> Result<(), Refusal> {
-        let texts: Vec<Channel> =
-            self.queue.texts.keys().filter(|c| c.choice == choice).copied().collect();
+        let texts: Vec<Channel> = self.queue.texts.keys().filter(|c| c.choice == choice).copied().collect();
         for channel in texts {
             if self.exchange.op == Operation::Messages {
                 self.finish_text(channel, now)?;
@@ -287,7 +286,7 @@ impl StreamMachine {
         Ok(())
     }
 
-    /// Counts findings; when they are news, asks the judge again.
+    /// Counts findings of a running text.
     fn found(
         &mut self,
         findings: &[Finding],
@@ -299,6 +298,17 @@ impl StreamMachine {
             return Ok(());
         }
         self.tally.found(findings, kind);
+        self.judge_found(findings, flagged, kind, now)
+    }
+
+    /// When findings are news, asks the judge again; counts what will be replaced.
+    fn judge_found(
+        &mut self,
+        findings: &[Finding],
+        flagged: bool,
+        kind: SpanKind,
+        now: Millis,
+    ) -> Result<(), Refusal> {
         if note(&mut self.facts, findings, flagged, kind) {
             self.standing = self.exchange.judge_answer(&self.facts, &mut self.tally, now)?;
         }
@@ -317,9 +327,8 @@ impl StreamMachine {
         splice: &Splice,
         now: Millis,
     ) -> Result<Option<EventEdit>, Refusal> {
-        let report = self.exchange.gate.detectors.scan(text, kind, self.exchange.guards());
-        self.tally.truncated |= report.truncated;
-        self.found(&report.findings, report.injection_flagged, kind, now)?;
+        let report = self.exchange.gate.inspect(text, kind, &mut self.tally)?;
+        self.judge_found(&report.findings, report.injection_flagged, kind, now)?;
         let replaced = replacements(&report.findings, &self.standing.duties);
         if replaced.is_empty() {
             return Ok(None);
@@ -388,8 +397,7 @@ impl StreamMachine {
             return Ok(());
         }
         let judged = changed.as_deref().unwrap_or(&arguments);
-        let notice =
-            self.exchange.judge_call(&name, judged, &mut self.facts, &mut self.tally, now)?;
+        let notice = self.exchange.judge_call(&name, judged, &mut self.facts, &mut self.tally, now)?;
         let verdict = match notice {
             Some(notice) => Verdict::Denied { notice },
             None => Verdict::Allowed { arguments: changed },
@@ -405,9 +413,8 @@ impl StreamMachine {
         };
         let mut edits = Vec::new();
         for (at, span) in parsed.spans.iter().enumerate() {
-            let report = self.exchange.gate.detectors.scan(&span.text, span.kind, self.exchange.guards());
-            self.tally.truncated |= report.truncated;
-            self.found(&report.findings, report.injection_flagged, span.kind, now)?;
+            let report = self.exchange.gate.inspect(&span.text, span.kind, &mut self.tally)?;
+            self.judge_found(&report.findings, report.injection_flagged, span.kind, now)?;
             let replaced = replacements(&report.findings, &self.standing.duties);
             if replaced.is_empty() {
                 continue;
@@ -441,7 +448,11 @@ fn hold_cap() -> Refusal {
 }
 
 fn bad_stream(what: &str) -> Refusal {
-    Refusal::new(502, Why::Wire(WireCode::BadStream), format!("the upstream's stream was not passed on: {what}"))
+    Refusal::new(
+        502,
+        Why::Wire(WireCode::BadStream),
+        format!("the upstream's stream was not passed on: {what}"),
+    )
 }
 
 fn too_many(what: &str) -> Refusal {
@@ -449,5 +460,9 @@ fn too_many(what: &str) -> Refusal {
 }
 
 fn upstream_error(kind: &'static str) -> Refusal {
-    Refusal::new(502, Why::Upstream(kind), "the upstream reported an error in the middle of its answer; retry the request")
+    Refusal::new(
+        502,
+        Why::Upstream(kind),
+        "the upstream reported an error in the middle of its answer; retry the request",
+    )
 }

@@ -124,13 +124,7 @@ impl Queue {
     }
 
     /// What is owed of a choice's texts leaves in events of its own, before the event that ends the choice.
-    fn settle_choice(
-        &mut self,
-        op: cordon_types::Operation,
-        event: &Event,
-        choice: u32,
-        out: &mut Vec<u8>,
-    ) {
+    fn settle_choice(&mut self, op: cordon_types::Operation, event: &Event, choice: u32, out: &mut Vec<u8>) {
         for (channel, running) in self.texts.iter_mut().filter(|(c, _)| c.choice == choice) {
             let text = running.settle();
             if !text.is_empty() {

@@ -99,7 +99,10 @@ impl Running {
         let (now, later) = if self.owed.is_some() { ("", piece) } else { piece.split_at(cut - at) };
         out.push_str(&apply(now, at, &self.replacements));
         if !later.is_empty() {
-            self.owed.get_or_insert_with(|| Owed { text: String::new(), at: at + now.len() }).text.push_str(later);
+            self.owed
+                .get_or_insert_with(|| Owed { text: String::new(), at: at + now.len() })
+                .text
+                .push_str(later);
         }
         self.mark_released(at + now.len());
         out

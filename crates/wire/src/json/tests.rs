@@ -11,67 +11,67 @@ fn code(text: &[u8]) -> Option<WireCode> {
     scan(text, &Limits::default()).err().map(|e| e.code)
 }
 
+const FINE: &[&str] = &[
+    "0",
+    "-0",
+    "1.5e-3",
+    " [ ] ",
+    "{}",
+    "null",
+    r#""\ud83d\ude00""#,
+    r#"{"a":{"a":1},"b":[{"a":1}]}"#,
+    "\"\u{7f}\"",
+];
+
+const BROKEN: &[&str] = &[
+    "",
+    " ",
+    "{",
+    "[",
+    "[1,]",
+    "{\"a\":1,}",
+    "{,}",
+    "{\"a\"}",
+    "{\"a\" 1}",
+    "{a:1}",
+    "1.",
+    ".5",
+    "+1",
+    "-",
+    "1e",
+    "1e+",
+    "nul",
+    "True",
+    "NaN",
+    "'a'",
+    "\"a",
+    "\"\\x\"",
+    "\"\\u12g4\"",
+    "\"\\u+123\"",
+    "\"\n\"",
+    "\"\0\"",
+    "[1 2]",
+    "]",
+    "}",
+    "[}",
+    "{]",
+    "\u{feff}{}",
+    "/**/1",
+    r#""\ud800""#,
+    r#""\udc00""#,
+    r#""\ud800\ud800""#,
+    r#""\ud800x""#,
+    r#""\ud83d\u0041""#,
+    "{\"a\":}",
+];
+
 #[test]
 fn what_is_refused() {
     use WireCode::{CaseCollision, DuplicateKey, InvalidJson, InvalidUtf8, TrailingData};
     let check =
         |text: &str, expected: Option<WireCode>| assert_eq!(code(text.as_bytes()), expected, "{text}");
-    for fine in [
-        "0",
-        "-0",
-        "1.5e-3",
-        " [ ] ",
-        "{}",
-        "null",
-        r#""\ud83d\ude00""#,
-        r#"{"a":{"a":1},"b":[{"a":1}]}"#,
-        "\"\u{7f}\"",
-    ] {
-        check(fine, None);
-    }
-    for broken in [
-        "",
-        " ",
-        "{",
-        "[",
-        "[1,]",
-        "{\"a\":1,}",
-        "{,}",
-        "{\"a\"}",
-        "{\"a\" 1}",
-        "{a:1}",
-        "1.",
-        ".5",
-        "+1",
-        "-",
-        "1e",
-        "1e+",
-        "nul",
-        "True",
-        "NaN",
-        "'a'",
-        "\"a",
-        "\"\\x\"",
-        "\"\\u12g4\"",
-        "\"\\u+123\"",
-        "\"\n\"",
-        "\"\0\"",
-        "[1 2]",
-        "]",
-        "}",
-        "[}",
-        "{]",
-        "\u{feff}{}",
-        "/**/1",
-        r#""\ud800""#,
-        r#""\udc00""#,
-        r#""\ud800\ud800""#,
-        r#""\ud800x""#,
-        r#""\ud83d\u0041""#,
-        "{\"a\":}",
-    ] {
-        check(broken, Some(InvalidJson));
-    }
+    FINE.iter().for_each(|text| check(text, None));
+    BROKEN.iter().for_each(|text| check(text, Some(InvalidJson)));
     for trailing in ["1 2", "01", "{} {}", "[]]", "null,", "{}x", "1\0"] {
         check(trailing, Some(TrailingData));
     }
