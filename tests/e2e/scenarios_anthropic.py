@@ -79,7 +79,7 @@ def system_and_blocks(client, model):
 
 def parameters(client, model):
     answer = client.messages.create(
-        model=model, max_tokens=50, messages=said("Hello", "Hi.", "How are you?"), service_tier="auto",
+        model=model, max_tokens=50, messages=said("Hello", "Hi.", "How are you?"),
     )
     return whole(answer)
 

@@ -98,6 +98,15 @@ class Http2(Compared):
     def same_over_h2(self, kind, scenario):
         self.same(kind, scenario, http2=True, http1=False)
 
+    def test_it_is_http2(self):
+        with httpx2.Client(http2=True, http1=False) as http, OPENAI.client(
+            self.gateway, self.gateway.key(), http_client=http
+        ) as client:
+            raw = client.chat.completions.with_raw_response.create(
+                model=OPENAI_MODEL, messages=scenarios_openai.said("Hello")
+            )
+            self.assertEqual("HTTP/2", raw.http_response.http_version)
+
 
 class UpstreamErrors(Compared):
     """What an upstream refuses keeps its class, its status and when to come again. The code is Cordon's own name."""

@@ -10,6 +10,7 @@ use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -39,14 +40,14 @@ impl Shot {
 }
 
 /// A kept connection. Must live on a `LocalSet`.
-pub(crate) struct Connection<'a> {
-    shot: &'a Shot,
+pub(crate) struct Connection {
+    shot: Arc<Shot>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
-impl<'a> Connection<'a> {
+impl Connection {
     /// A connection that is made with the first request.
-    pub(crate) const fn new(shot: &'a Shot) -> Self {
+    pub(crate) const fn new(shot: Arc<Shot>) -> Self {
         Self { shot, sender: None }
     }
 

@@ -6,6 +6,8 @@ use crate::histogram::Histogram;
 use crate::process::{self, Started, Usage};
 use crate::prose::{self, Request};
 use serde::Serialize;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -90,7 +92,7 @@ struct Phase {
 }
 
 /// Runs it; the process whose CPU is counted may be none (a direct connection).
-pub(crate) fn run(shot: &Shot, process: Option<&Started>, plan: Plan) -> anyhow::Result<Figures> {
+pub(crate) fn run(shot: &Arc<Shot>, process: Option<&Started>, plan: Plan) -> anyhow::Result<Figures> {
     let phase = Arc::new(Phase::default());
     let texts = Arc::new(texts(plan.bytes, false));
     let threads = plan.threads.clamp(1, plan.concurrency.max(1));
@@ -99,7 +101,7 @@ pub(crate) fn run(shot: &Shot, process: Option<&Started>, plan: Plan) -> anyhow:
         let callers = plan.concurrency / threads + usize::from(t < plan.concurrency % threads);
         let (phase, texts, shot) = (phase.clone(), texts.clone(), shot.clone());
         joins.push(std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-            thread(&shot, callers, &phase, &texts)
+            thread(shot, callers, phase, texts)
         })?);
     }
     std::thread::sleep(plan.warm);
@@ -134,19 +136,25 @@ fn figures(seen: Seen, before: Usage, after: Usage, ns: u64) -> Figures {
     }
 }
 
-fn thread(shot: &Shot, callers: usize, phase: &Phase, texts: &[Request]) -> anyhow::Result<Seen> {
+fn thread(shot: Arc<Shot>, callers: usize, phase: Arc<Phase>, texts: Arc<Vec<Request>>) -> anyhow::Result<Seen> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
-    let seen = std::cell::RefCell::new(Seen::default());
+    let seen = Rc::new(RefCell::new(Seen::default()));
     tasks.block_on(&runtime, async {
-        let all = (0..callers).map(|_| caller(shot, phase, texts, &seen));
-        join_all(all).await;
+        let all: Vec<_> = (0..callers)
+            .map(|_| {
+                let connection = Connection::new(shot.clone());
+                tokio::task::spawn_local(caller(connection, phase.clone(), texts.clone(), seen.clone()))
+            })
+            .collect();
+        for one in all {
+            let _ = one.await;
+        }
     });
-    Ok(seen.into_inner())
+    Ok(seen.take())
 }
 
-async fn caller(shot: &Shot, phase: &Phase, texts: &[Request], seen: &std::cell::RefCell<Seen>) {
-    let mut connection = Connection::new(shot);
+async fn caller(mut connection: Connection, phase: Arc<Phase>, texts: Arc<Vec<Request>>, seen: Rc<RefCell<Seen>>) {
     while !phase.over.load(Ordering::Relaxed) && !process::stopping() {
         let n = phase.next.fetch_add(1, Ordering::Relaxed);
         let mark = prose::mark(n, false);
@@ -166,10 +174,4 @@ async fn caller(shot: &Shot, phase: &Phase, texts: &[Request], seen: &std::cell:
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-}
-
-/// Runs futures of one thread side by side until all are done; each is polled only when it was woken.
-pub(crate) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) {
-    let mut all = futures_set(futures);
-    std::future::poll_fn(|context| all.poll(context)).await;
 }

@@ -70,6 +70,9 @@ pub enum AppError {
     /// The start could not be recorded.
     #[error("the start could not be recorded: {0}")]
     Record(String),
+    /// The demo could not be played.
+    #[error("the demo could not be played: {0}")]
+    Demo(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

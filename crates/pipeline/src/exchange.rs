@@ -57,7 +57,7 @@ impl Exchange {
                 if let Some(reason) = permit.observed() {
                     tally.observed = Some(reason.code);
                 }
-                Ok(Standing { duties: permit.obligations().clone() })
+                Ok(Standing { duties: *permit.obligations() })
             }
             Authorization::Denied(reason) => {
                 tally.policies = reason.policies.clone();

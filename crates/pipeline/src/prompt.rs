@@ -95,7 +95,7 @@ impl Work<'_> {
 
         let mut edits = self.enforce(&request, &reports, permit.obligations())?;
         self.offer_tools(&request, &facts, &mut edits)?;
-        self.settle(&request, &model, permit.obligations(), &mut edits)?;
+        self.settle(arrival.op, &request, &model, permit.obligations(), &mut edits)?;
         let body = request.render(&edits).map_err(Refusal::from_wire)?;
 
         let exchange = Exchange {
@@ -287,6 +287,7 @@ impl Work<'_> {
     /// output capped.
     fn settle(
         &self,
+        op: Operation,
         request: &Request,
         model: &Model,
         duties: &Obligations,
@@ -300,7 +301,8 @@ impl Work<'_> {
         }
         let cap = [model.max_output_tokens, duties.cap_output_tokens].into_iter().flatten().min();
         match (cap, request.max_output_tokens) {
-            (Some(cap), None) => {
+            // Messages must say it themselves, and a count of tokens has no output.
+            (Some(cap), None) if op == Operation::ChatCompletions => {
                 edits.push(RequestEdit::CapOutput(cap));
                 Ok(())
             }

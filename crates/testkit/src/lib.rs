@@ -3,6 +3,7 @@
 //! What always holds: everything here is deterministic; nothing here is linked into the product.
 
 pub mod clock;
+pub mod stream;
 pub mod volume;
 
 pub use clock::FakeClock;

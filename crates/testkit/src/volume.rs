@@ -189,6 +189,12 @@ impl BreakingVolume {
         Self { inner, at, fault, done: Arc::default() }
     }
 
+    /// The volume underneath, which does not break.
+    #[must_use]
+    pub const fn inner(&self) -> &MemoryVolume {
+        &self.inner
+    }
+
     /// How many changing operations were asked for.
     #[must_use]
     pub fn operations(&self) -> usize {

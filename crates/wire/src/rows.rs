@@ -28,13 +28,17 @@ pub enum Is {
     /// A number, boolean, or name from the operator's config.
     Scalar,
     /// One of a closed set of words.
-    Enum,
+    Enum(&'static [&'static str]),
     /// Uses this feature.
     Feature(Feature),
     /// Refused.
     Refused,
     /// An object or array of known shape.
     Structure,
+    /// An object that may besides hold numbers under keys of its sender's.
+    Counters,
+    /// Not looked into; stands only below a feature.
+    Opaque,
     /// Arbitrary JSON, all strings of which are inspected.
     Open,
     /// Issued by the provider: signed, encrypted, or an id of its state.
@@ -49,9 +53,11 @@ impl Is {
             Is::Span(kind) => format!("span:{}", kind.name()),
             Is::Feature(feature) => format!("feature:{}", feature.name()),
             Is::Scalar => "scalar".into(),
-            Is::Enum => "enum".into(),
+            Is::Enum(_) => "enum".into(),
             Is::Refused => "refused".into(),
             Is::Structure => "structure".into(),
+            Is::Counters => "counters".into(),
+            Is::Opaque => "opaque".into(),
             Is::Open => "open".into(),
             Is::Issued => "issued".into(),
         }

@@ -82,6 +82,11 @@ pub enum Part {
         /// The piece.
         text: String,
     },
+    /// A piece of a call with neither name nor arguments (its id, say): it goes or stays with the rest of the call.
+    CallRest {
+        /// Which call.
+        call: CallKey,
+    },
     /// A call is complete. Only for dialects whose events say so by themselves; a block's end does not (see the module).
     CallEnd {
         /// Which call.
@@ -198,7 +203,7 @@ impl Parts {
     fn rest(&mut self, walked: Walked, provider_side: bool) {
         for span in walked.spans {
             let node = span.node();
-            if span.splice != Splice::Refuse("id") && !self.taken.contains(&node) && !span.text.is_empty() {
+            if !self.taken.contains(&node) && !span.text.is_empty() {
                 let Span { kind, text, path, splice, .. } = span;
                 self.push(Part::Whole { kind, text, splice, path }, At { text: node, ..At::default() });
             }
@@ -353,7 +358,10 @@ impl Event {
             _ => Err(bad("no such part")),
         };
         let of_call = |part: &Part| {
-            matches!(part, Part::CallName { .. } | Part::CallArgs { .. } | Part::CallEnd { .. })
+            matches!(
+                part,
+                Part::CallName { .. } | Part::CallArgs { .. } | Part::CallRest { .. } | Part::CallEnd { .. }
+            )
         };
         for edit in edits {
             match edit {

@@ -1,7 +1,7 @@
 //! The committer: order, health, backpressure, checkpoints by the clock.
 
 use crate::{key, leaf, options, signer};
-use cordon_ledger::{Committer, Durability, LedgerError, Options, verify};
+use cordon_ledger::{Committer, Durability, LedgerError, Options, Volume, VolumeError, verify};
 use cordon_testkit::{BreakingVolume, FakeClock, Fault, MemoryVolume};
 use futures_util::{FutureExt, future::join_all};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ fn start(volume: &MemoryVolume, options: Options) -> Committer {
 }
 
 /// Waits without a runtime: the writing thread wakes this one.
-fn wait<F: Future>(future: F) -> F::Output {
+pub(super) fn wait<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -101,4 +101,99 @@ fn a_foreign_key_or_origin_is_refused() {
     let open = |s, o| Committer::start(Box::new(volume.clone()), s, o, Arc::new(FakeClock::default())).err();
     assert!(matches!(open(thief(), options()), Some(LedgerError::Damaged(_))));
     assert!(matches!(open(signer(), Options::new("example.com/other")), Some(LedgerError::Malformed { .. })));
+}
+
+#[test]
+fn a_checkpoint_comes_without_a_stop_and_by_the_number_of_entries() {
+    let volume = MemoryVolume::new();
+    let committer = start(&volume, Options { publish_entries: 10, ..options() });
+    let published = || verify(&volume, &key()).map_or(0, |v| v.size);
+    for n in 0..5000 {
+        wait(committer.append(leaf(n))).unwrap();
+    }
+    // The clock stands still: what comes, comes by number. The thread behind is awake or has been.
+    while published() == 0 {
+        std::thread::yield_now();
+    }
+    committer.stop().unwrap();
+    assert_eq!(published(), 5000);
+}
+
+#[test]
+fn a_checkpoint_comes_when_its_time_has_come() {
+    let (volume, clock) = (MemoryVolume::new(), Arc::new(FakeClock::default()));
+    let quick = Options { publish_every_ms: 20, ..options() };
+    let committer =
+        Committer::start(Box::new(volume.clone()), signer(), quick, Arc::<FakeClock>::clone(&clock)).unwrap();
+    wait(committer.append(leaf(0))).unwrap();
+    while verify(&volume, &key()).map_or(0, |v| v.size) == 0 {
+        clock.advance_ms(1);
+        std::thread::yield_now();
+    }
+    committer.stop().unwrap();
+}
+
+/// A volume whose tiles are written only when the test lets them be.
+struct Gate {
+    inner: MemoryVolume,
+    open: Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+}
+
+impl Volume for Gate {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, VolumeError> {
+        self.inner.read(path)
+    }
+    fn list(&self, dir: &str) -> Result<Vec<String>, VolumeError> {
+        self.inner.list(dir)
+    }
+    fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        self.inner.write_atomic(path, bytes)
+    }
+    fn write_files(&self, files: &[(String, Vec<u8>)]) -> Result<(), VolumeError> {
+        let (lock, changed) = &*self.open;
+        drop(changed.wait_while(lock.lock().unwrap(), |open| !*open).unwrap());
+        self.inner.write_files(files)
+    }
+    fn prepare(&self, path: &str, room: u64) -> Result<(), VolumeError> {
+        self.inner.prepare(path, room)
+    }
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        self.inner.append(path, bytes)
+    }
+    fn sync(&self, path: &str) -> Result<(), VolumeError> {
+        self.inner.sync(path)
+    }
+    fn remove(&self, path: &str) -> Result<(), VolumeError> {
+        self.inner.remove(path)
+    }
+}
+
+#[test]
+fn acknowledgements_do_not_wait_for_tiles_until_memory_would_grow() {
+    let (disk, open) = (MemoryVolume::new(), Arc::default());
+    let gate = Gate { inner: disk.clone(), open: Arc::clone(&open) };
+    let options = Options { publish_entries: 1, max_queue: 100, journal_preallocate: 1 << 20, ..options() };
+    let committer =
+        Committer::start(Box::new(gate), signer(), options, Arc::new(FakeClock::default())).unwrap();
+    // No tile is written, and all of these are acknowledged.
+    for n in 0..100 {
+        wait(committer.append(leaf(n))).unwrap();
+    }
+    // 128 MiB may wait for the tiles; then the queue fills, and then appends are refused.
+    let many = (128 << 20) / 60_000;
+    let offer = || drop(committer.append(vec![b' '; 60_000]).now_or_never());
+    while committer.size() < many {
+        offer();
+        std::thread::yield_now();
+    }
+    (0..5_000).for_each(|_| offer());
+    let refused = committer.append(vec![]).now_or_never();
+    assert!(matches!(refused, Some(Err(LedgerError::Overloaded { .. }))), "{refused:?}");
+    assert!(committer.size() < many + 300, "{} entries", committer.size());
+    assert!(committer.healthy());
+    *open.0.lock().unwrap() = true;
+    open.1.notify_all();
+    committer.stop().unwrap();
+    let verified = verify(&disk, &key()).unwrap();
+    assert!(verified.size >= 100 && verified.pending == 0);
 }

@@ -81,13 +81,20 @@ impl Calls {
         call.verdict = Some(verdict);
     }
 
-    /// The edits for one part of a call's events. `renumber`: this dialect numbers calls without gaps.
+    /// Whether a notice of that choice has left already.
+    pub(crate) fn noticed(&self, choice: u32) -> bool {
+        self.0.iter().any(|(k, c)| k.choice == choice && c.notice_written)
+    }
+
+    /// The edits for one part of a call's events. `renumber`: this dialect numbers calls without gaps. `lead` stands
+    /// before a notice, to part it from the text that it joins.
     pub(crate) fn edits(
         &mut self,
         part: usize,
         role: PartRole,
         key: CallKey,
         renumber: bool,
+        lead: &str,
     ) -> Vec<EventEdit> {
         let call = self.entry(key);
         let mut edits = Vec::new();
@@ -107,7 +114,7 @@ impl Calls {
             // SECURITY: a part whose call was never judged does not leave.
             None => edits.push(EventEdit::DenyCall { part, notice: None }),
             Some(Verdict::Denied { notice }) => {
-                let notice = (!call.notice_written).then(|| notice.clone());
+                let notice = (!call.notice_written).then(|| format!("{lead}{notice}"));
                 call.notice_written = true;
                 edits.push(EventEdit::DenyCall { part, notice });
             }
@@ -123,6 +130,8 @@ pub(crate) enum PartRole {
     Name,
     /// A piece of its arguments.
     Arguments,
+    /// What is neither name nor arguments: an id.
+    Rest,
     /// Its end.
     End,
 }

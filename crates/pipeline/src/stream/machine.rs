@@ -17,6 +17,12 @@ const MAX_CALLS: usize = 256;
 /// Most running texts in one answer (choices times kinds times blocks).
 const MAX_CHANNELS: usize = 1_024;
 
+/// Most bytes of events that wait behind a call that is not judged yet: a megabyte of arguments in pieces of a token
+/// each, with their framing, is under it.
+const MAX_QUEUED: usize = 32 << 20;
+/// Most texts that are remembered as clean.
+const MAX_CLEAN: usize = 64;
+
 /// What may leave after some bytes came in.
 pub enum Step {
     /// These bytes, and the stream goes on.
@@ -51,6 +57,8 @@ pub struct StreamMachine {
     finished_choices: std::collections::BTreeSet<u32>,
     max_arguments: usize,
     tail: Option<Bytes>,
+    /// Whole texts in which nothing was found: the ids of an answer stand in each of its events.
+    clean: std::collections::HashSet<(SpanKind, String)>,
 }
 
 impl StreamMachine {
@@ -75,6 +83,7 @@ impl StreamMachine {
             finished_choices: std::collections::BTreeSet::new(),
             max_arguments,
             tail: None,
+            clean: std::collections::HashSet::new(),
         })
     }
 
@@ -148,16 +157,28 @@ impl StreamMachine {
         let event = cordon_wire::parse_event(self.exchange.op, frame, &self.exchange.gate.limits)
             .map_err(|e| Refusal::from_answer(&e))?;
         if event.parts.iter().any(|p| matches!(p, Part::Terminal)) {
-            self.resolve(None, now)?;
-            self.flush(out)?;
-            if !self.queue.is_empty() {
-                return Err(Refusal::internal());
-            }
-            self.tail = Some(event.raw());
-            return Ok(());
+            return self.terminal(&event, out, now);
         }
         self.event(event, now)?;
         self.flush(out)
+    }
+
+    /// The event that ends the answer: kept back until the outcome is durable.
+    fn terminal(&mut self, event: &Event, out: &mut Vec<u8>, now: Millis) -> Result<(), Refusal> {
+        // A comment or id in the same frame is a stranger's text too, and cannot be rewritten there.
+        for (at, part) in event.parts.iter().enumerate() {
+            if let Part::Whole { kind, text, splice, .. } = part {
+                self.whole(at, *kind, text, splice, now)?;
+            }
+        }
+        self.resolve(None, now)?;
+        self.flush(out)?;
+        if !self.queue.is_empty() {
+            return Err(Refusal::internal());
+        }
+        self.queue.settle(self.exchange.op, event, None, out);
+        self.tail = Some(event.raw());
+        Ok(())
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
@@ -191,6 +212,10 @@ impl StreamMachine {
                     self.call(*call)?.arguments.push_str(text);
                     needs.push(Need::Call { part: at, role: PartRole::Arguments, key: *call });
                 }
+                Part::CallRest { call } => {
+                    self.call(*call)?;
+                    needs.push(Need::Call { part: at, role: PartRole::Rest, key: *call });
+                }
                 Part::CallEnd { call } => {
                     self.judge_call(*call, now)?;
                     needs.push(Need::Call { part: at, role: PartRole::End, key: *call });
@@ -211,6 +236,9 @@ impl StreamMachine {
             }
         }
         self.queue.push(Held { event, needs, edits });
+        if self.queue.bytes() > MAX_QUEUED {
+            return Err(hold_cap());
+        }
         Ok(())
     }
 
@@ -252,7 +280,8 @@ impl StreamMachine {
             .copied()
             .collect();
         for other in others {
-            if other.block == channel.block {
+            // Only where blocks follow one another does the next one end those before it.
+            if self.exchange.op != Operation::Messages || other.block == channel.block {
                 if let Some(running) = self.queue.texts.get_mut(&other) {
                     running.left = true;
                 }
@@ -327,7 +356,14 @@ impl StreamMachine {
         splice: &Splice,
         now: Millis,
     ) -> Result<Option<EventEdit>, Refusal> {
+        let key = (kind, text.to_owned());
+        if self.clean.contains(&key) {
+            return Ok(None);
+        }
         let report = self.exchange.gate.inspect(text, kind, &mut self.tally)?;
+        if report.findings.is_empty() && self.clean.len() < MAX_CLEAN {
+            self.clean.insert(key);
+        }
         self.judge_found(&report.findings, report.injection_flagged, kind, now)?;
         let replaced = replacements(&report.findings, &self.standing.duties);
         if replaced.is_empty() {
@@ -356,6 +392,7 @@ impl StreamMachine {
             return Err(too_many("tool calls"));
         }
         let call = self.queue.calls.entry(key);
+        // A call's piece that comes too late would leave without having been judged.
         if call.verdict.is_some() || self.finished_choices.contains(&key.choice) {
             return Err(bad_stream("a piece of a tool call after the call's end"));
         }

@@ -32,13 +32,21 @@ pub(crate) enum Stuck {
 #[derive(Default)]
 pub(crate) struct Queue {
     events: VecDeque<Held>,
+    /// Raw bytes of `events`.
+    bytes: usize,
     pub(crate) texts: BTreeMap<Channel, Running>,
     pub(crate) calls: Calls,
 }
 
 impl Queue {
     pub(crate) fn push(&mut self, held: Held) {
+        self.bytes += held.event.raw().len();
         self.events.push_back(held);
+    }
+
+    /// How many bytes of events wait.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -54,6 +62,7 @@ impl Queue {
     ) -> Result<(), Stuck> {
         while self.events.front().is_some_and(|held| self.is_ready(held)) {
             let Some(held) = self.events.pop_front() else { break };
+            self.bytes = self.bytes.saturating_sub(held.event.raw().len());
             self.release(op, renumber, held, out)?;
         }
         Ok(())
@@ -85,10 +94,19 @@ impl Queue {
                     }
                 }
                 Need::Call { part, role, key } => {
-                    edits.extend(self.calls.edits(*part, *role, *key, renumber));
+                    // The texts before a call are over by now: what is owed of them comes first.
+                    self.settle(op, &event, Some(key.choice), out);
+                    // As in a whole answer: notices are lines of their own below the text.
+                    let lead = match (renumber, self.calls.noticed(key.choice)) {
+                        (false, _) => "",
+                        (true, true) => "\n",
+                        (true, false) if self.has_spoken(key.choice) => "\n\n",
+                        (true, false) => "",
+                    };
+                    edits.extend(self.calls.edits(*part, *role, *key, renumber, lead));
                 }
                 Need::Finish { part, choice, tool_use } => {
-                    self.settle_choice(op, &event, *choice, out);
+                    self.settle(op, &event, Some(*choice), out);
                     if *tool_use && self.calls.all_denied(*choice) {
                         edits.push(EventEdit::FinishAsStop { part: *part });
                     }
@@ -99,6 +117,12 @@ impl Queue {
             out.extend_from_slice(&bytes);
         }
         Ok(())
+    }
+
+    /// Whether the choice has said something to the user.
+    fn has_spoken(&self, choice: u32) -> bool {
+        let content = Channel { choice, kind: cordon_types::SpanKind::Assistant, block: 0 };
+        self.texts.get(&content).is_some_and(|t| !t.is_empty())
     }
 
     fn text_edit(
@@ -123,12 +147,20 @@ impl Queue {
         }
     }
 
-    /// What is owed of a choice's texts leaves in events of its own, before the event that ends the choice.
-    fn settle_choice(&mut self, op: cordon_types::Operation, event: &Event, choice: u32, out: &mut Vec<u8>) {
-        for (channel, running) in self.texts.iter_mut().filter(|(c, _)| c.choice == choice) {
+    /// What is owed of the texts of one choice, or of all, leaves in events of its own, before the event that ends it.
+    pub(crate) fn settle(
+        &mut self,
+        op: cordon_types::Operation,
+        like: &Event,
+        choice: Option<u32>,
+        out: &mut Vec<u8>,
+    ) {
+        for (channel, running) in
+            self.texts.iter_mut().filter(|(c, _)| choice.is_none_or(|only| c.choice == only))
+        {
             let text = running.settle();
             if !text.is_empty() {
-                out.extend_from_slice(&cordon_wire::text_event(op, event, *channel, &text));
+                out.extend_from_slice(&cordon_wire::text_event(op, like, *channel, &text));
             }
         }
     }

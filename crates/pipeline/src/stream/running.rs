@@ -73,6 +73,11 @@ impl Running {
         Ok((step.findings, step.injection_flagged))
     }
 
+    /// Whether nothing has been said on this channel.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.pushed == 0
+    }
+
     pub(crate) const fn is_finished(&self) -> bool {
         self.finished
     }

@@ -130,8 +130,9 @@ fn delta_parts(doc: Doc<'_>, delta: u32, choice: u32, out: &mut Parts) -> Result
         let (index, number) = index_of(doc, element)?;
         let call = CallKey { choice, index };
         let at = At { text: 0, element, index: number, holder: delta };
-        let Some(function) = doc.given(element, "function") else { continue };
-        if let Some(node) = doc.given(function, "name") {
+        let before = out.parts.len();
+        let function = doc.given(element, "function");
+        if let Some(node) = function.and_then(|f| doc.given(f, "name")) {
             out.take(node);
             let name = doc.text(node).into_owned();
             // Some servers repeat the key with nothing in it.
@@ -139,8 +140,11 @@ fn delta_parts(doc: Doc<'_>, delta: u32, choice: u32, out: &mut Parts) -> Result
                 out.push(Part::CallName { call, name }, at);
             }
         }
-        if let Some(node) = doc.given(function, "arguments") {
+        if let Some(node) = function.and_then(|f| doc.given(f, "arguments")) {
             out.push(Part::CallArgs { call, text: doc.text(node).into_owned() }, At { text: node, ..at });
+        }
+        if out.parts.len() == before {
+            out.push(Part::CallRest { call }, at);
         }
     }
     Ok(())

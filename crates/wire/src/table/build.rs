@@ -138,6 +138,7 @@ impl Place {
         use cordon_types::Feature;
         let one = |is| vec![(self.path, is)];
         match &self.what {
+            What::Object { counters: true, .. } => one(Is::Counters),
             What::Object { .. } | What::Array { .. } | What::Tagged { .. } => one(Is::Structure),
             What::Either(_) => Vec::new(),
             What::Map(_) => one(Is::Span(self.kind)),
@@ -152,12 +153,16 @@ impl Place {
                         (self.path, Is::Span(self.kind)),
                     ]
                 }
-                Rule::TrueUses(f) | Rule::EnumUse(_, f, _) => one(Is::Feature(*f)),
-                Rule::Enum(_) => one(Is::Enum),
+                Rule::TrueUses(f) => one(Is::Feature(*f)),
+                Rule::EnumUse(free, f, used) => {
+                    let words = [Is::Enum(free), Is::Enum(used), Is::Feature(*f)];
+                    words.into_iter().map(|is| (self.path, is)).collect()
+                }
+                Rule::Enum(words) => one(Is::Enum(words)),
                 Rule::Open | Rule::Schema => one(Is::Open),
                 Rule::Issued => one(Is::Issued),
                 Rule::Refused(_) => one(Is::Refused),
-                Rule::Opaque => Vec::new(),
+                Rule::Opaque => one(Is::Opaque),
                 _ => one(Is::Scalar),
             },
         }
