@@ -1,7 +1,7 @@
 //! The closed loop: so many callers, each sends its next request when it has its answer.
 
-use crate::clock;
 use crate::client::{Connection, Shot};
+use crate::clock;
 use crate::histogram::Histogram;
 use crate::process::{self, Started, Usage};
 use crate::prose::{self, Request};
@@ -100,9 +100,11 @@ pub(crate) fn run(shot: &Arc<Shot>, process: Option<&Started>, plan: Plan) -> an
     for t in 0..threads {
         let callers = plan.concurrency / threads + usize::from(t < plan.concurrency % threads);
         let (phase, texts, shot) = (phase.clone(), texts.clone(), shot.clone());
-        joins.push(std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-            thread(shot, callers, phase, texts)
-        })?);
+        joins.push(
+            std::thread::Builder::new()
+                .name("load".to_owned())
+                .spawn(move || thread(shot, callers, phase, texts))?,
+        );
     }
     std::thread::sleep(plan.warm);
     let used = || process.map(Started::usage).unwrap_or_default();
@@ -136,7 +138,12 @@ fn figures(seen: Seen, before: Usage, after: Usage, ns: u64) -> Figures {
     }
 }
 
-fn thread(shot: Arc<Shot>, callers: usize, phase: Arc<Phase>, texts: Arc<Vec<Request>>) -> anyhow::Result<Seen> {
+fn thread(
+    shot: Arc<Shot>,
+    callers: usize,
+    phase: Arc<Phase>,
+    texts: Arc<Vec<Request>>,
+) -> anyhow::Result<Seen> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     let seen = Rc::new(RefCell::new(Seen::default()));
@@ -154,7 +161,12 @@ fn thread(shot: Arc<Shot>, callers: usize, phase: Arc<Phase>, texts: Arc<Vec<Req
     Ok(seen.take())
 }
 
-async fn caller(mut connection: Connection, phase: Arc<Phase>, texts: Arc<Vec<Request>>, seen: Rc<RefCell<Seen>>) {
+async fn caller(
+    mut connection: Connection,
+    phase: Arc<Phase>,
+    texts: Arc<Vec<Request>>,
+    seen: Rc<RefCell<Seen>>,
+) {
     while !phase.over.load(Ordering::Relaxed) && !process::stopping() {
         let n = phase.next.fetch_add(1, Ordering::Relaxed);
         let mark = prose::mark(n, false);

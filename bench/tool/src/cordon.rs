@@ -54,8 +54,20 @@ pub(crate) const VARIANTS: &[Variant] = &[
         main: true,
         what: "plain forwarding: no guard looks; what cannot be off remains (key, parsing, policy, budgets, record behind)",
     },
-    Variant { name: "cordon-no-pii", off: &["pii"], durable: false, main: false, what: "record behind, no personal data" },
-    Variant { name: "cordon-no-secrets", off: &["secrets"], durable: false, main: false, what: "record behind, no secrets" },
+    Variant {
+        name: "cordon-no-pii",
+        off: &["pii"],
+        durable: false,
+        main: false,
+        what: "record behind, no personal data",
+    },
+    Variant {
+        name: "cordon-no-secrets",
+        off: &["secrets"],
+        durable: false,
+        main: false,
+        what: "record behind, no secrets",
+    },
     Variant {
         name: "cordon-no-exfiltration",
         off: &["exfiltration"],
@@ -63,7 +75,13 @@ pub(crate) const VARIANTS: &[Variant] = &[
         main: false,
         what: "record behind, no exfiltration",
     },
-    Variant { name: "cordon-no-terms", off: &["terms"], durable: false, main: false, what: "record behind, no operator's terms" },
+    Variant {
+        name: "cordon-no-terms",
+        off: &["terms"],
+        durable: false,
+        main: false,
+        what: "record behind, no operator's terms",
+    },
 ];
 
 const CONFIG: &str = r#"[listen]
@@ -195,7 +213,8 @@ pub(crate) fn start(variant: Variant, place: &Place<'_>) -> anyhow::Result<Targe
 }
 
 fn address(line: &str) -> anyhow::Result<std::net::SocketAddr> {
-    let json: serde_json::Value = serde_json::from_str(line).with_context(|| format!("cordon said: {line}"))?;
+    let json: serde_json::Value =
+        serde_json::from_str(line).with_context(|| format!("cordon said: {line}"))?;
     let url = json.get("openai_base_url").and_then(|u| u.as_str()).context("cordon gave no address")?;
     Ok(url.trim_start_matches("http://").trim_end_matches("/v1").parse()?)
 }

@@ -123,7 +123,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         upstream: direct.address,
         folder: folder.path(),
         tools: &absolute(&options.tools)?,
-        cordon: &options.cordon.canonicalize().context("no release binary: cargo build --release -p cordon")?,
+        cordon: &options
+            .cordon
+            .canonicalize()
+            .context("no release binary: cargo build --release -p cordon")?,
     };
     let (mut targets, skipped) = start(options, &place, &direct)?;
     let mut report = Report::new(machine, options.rounds(), options.time(), skipped);
@@ -165,7 +168,11 @@ fn install(options: &Options) {
 }
 
 /// Starts the targets. One that does not start or answer is skipped by name, but for nginx: all ratios need it.
-fn start(options: &Options, place: &Place<'_>, direct: &Arc<Shot>) -> anyhow::Result<(Vec<Target>, Vec<String>)> {
+fn start(
+    options: &Options,
+    place: &Place<'_>,
+    direct: &Arc<Shot>,
+) -> anyhow::Result<(Vec<Target>, Vec<String>)> {
     let mut targets = Vec::new();
     let mut skipped = Vec::new();
     let mut take = |name: &str, made: &dyn Fn() -> anyhow::Result<Target>| -> anyhow::Result<()> {
@@ -185,15 +192,17 @@ fn start(options: &Options, place: &Place<'_>, direct: &Arc<Shot>) -> anyhow::Re
         }
         Ok(())
     };
-    take("direct", &|| Ok(Target {
-        name: "direct".to_owned(),
-        shot: direct.clone(),
-        process: None,
-        what: "the upstream itself".to_owned(),
-        version: String::new(),
-        config: String::new(),
-        guarded: None,
-    }))?;
+    take("direct", &|| {
+        Ok(Target {
+            name: "direct".to_owned(),
+            shot: direct.clone(),
+            process: None,
+            what: "the upstream itself".to_owned(),
+            version: String::new(),
+            config: String::new(),
+            guarded: None,
+        })
+    })?;
     take("nginx", &|| nginx::start(place))?;
     for variant in cordon::VARIANTS {
         if variant.main || !options.leaves_out("parts") {
@@ -239,7 +248,10 @@ fn closed_loops(options: &Options, targets: &mut [Target], report: &mut Report) 
     for &kb in &options.sizes {
         for &concurrency in &options.concurrency {
             for round in 0..options.rounds() {
-                say::progress(&format!("closed loop: {kb} KB, concurrency {concurrency}, round {}", round + 1));
+                say::progress(&format!(
+                    "closed loop: {kb} KB, concurrency {concurrency}, round {}",
+                    round + 1
+                ));
                 for target in in_turn(targets, round) {
                     if is_part(&target.name) && concurrency != 16 {
                         continue;
@@ -308,7 +320,11 @@ fn all_streams(
 ) -> anyhow::Result<()> {
     for paced in [true, false] {
         for round in 0..options.rounds() {
-            let pace = if paced { format!("a chunk every {INTERVAL_MS} ms") } else { "as fast as they go".to_owned() };
+            let pace = if paced {
+                format!("a chunk every {INTERVAL_MS} ms")
+            } else {
+                "as fast as they go".to_owned()
+            };
             say::progress(&format!("streams: {pace}, round {}", round + 1));
             for target in in_turn(targets, round).filter(|t| !is_part(&t.name)) {
                 let plan = streams::Plan { concurrency: STREAMS, bytes: 1024, paced, time: options.time() };

@@ -54,7 +54,9 @@ pub(crate) fn run_counting(shot: &Arc<Shot>, plan: Plan, right: &Arc<AtomicU64>)
         let first = start + t * 1_000_000_000 / plan.rate;
         let every = threads * 1_000_000_000 / plan.rate;
         let name = std::thread::Builder::new().name("load".to_owned());
-        joins.push(name.spawn(move || thread(Lane { shot, texts, right, first, every, lane: t, lanes: threads }, plan))?);
+        joins.push(name.spawn(move || {
+            thread(Lane { shot, texts, right, first, every, lane: t, lanes: threads }, plan)
+        })?);
     }
     let mut seen = Seen::default();
     for join in joins {
@@ -123,10 +125,13 @@ async fn fire(lane: Lane, plan: Plan) -> anyhow::Result<Seen> {
             let permit = gate.clone().acquire_owned();
             let number = n * lane.lanes + lane.lane;
             n += 1;
-            let Some(text) = lane.texts.get(usize::try_from(n).unwrap_or(0) % lane.texts.len().max(1)) else { continue };
+            let Some(text) = lane.texts.get(usize::try_from(n).unwrap_or(0) % lane.texts.len().max(1)) else {
+                continue;
+            };
             let mark = prose::mark(number, false);
             let body = text.with(&mark);
-            let (seen, idle, shot, right) = (seen.clone(), idle.clone(), lane.shot.clone(), lane.right.clone());
+            let (seen, idle, shot, right) =
+                (seen.clone(), idle.clone(), lane.shot.clone(), lane.right.clone());
             tokio::task::spawn_local(async move {
                 let _permit = permit.await;
                 let free = idle.borrow_mut().pop();

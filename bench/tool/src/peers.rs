@@ -57,9 +57,13 @@ pub(crate) fn litellm(place: &Place<'_>) -> anyhow::Result<Target> {
     let process = Started::new("litellm", &mut command, &dir.join("log"))?;
     Ok(Target {
         name: "litellm".to_owned(),
-        shot: Arc::new(Shot::new(([127, 0, 0, 1], port).into(), &[("authorization", "Bearer sk-bench-master")])?),
+        shot: Arc::new(Shot::new(
+            ([127, 0, 0, 1], port).into(),
+            &[("authorization", "Bearer sk-bench-master")],
+        )?),
         process: Some(process),
-        what: "proxy with its content filter (4 prebuilt patterns), master key, no database, 2 workers".to_owned(),
+        what: "proxy with its content filter (4 prebuilt patterns), master key, no database, 2 workers"
+            .to_owned(),
         version: version(place, "litellm"),
         config,
         guarded: None,

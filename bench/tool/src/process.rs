@@ -28,7 +28,8 @@ pub(crate) fn take_signals() -> anyhow::Result<()> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
             use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            let (Ok(mut int), Ok(mut term)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
             else {
                 return;
             };
@@ -70,7 +71,11 @@ impl Started {
     }
 
     /// Starts a command that prints one line when it is ready, and gives that line.
-    pub(crate) fn with_line(what: &str, command: &mut Command, log: &std::path::Path) -> anyhow::Result<(Self, String)> {
+    pub(crate) fn with_line(
+        what: &str,
+        command: &mut Command,
+        log: &std::path::Path,
+    ) -> anyhow::Result<(Self, String)> {
         let file = fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let child = command
             .stdin(Stdio::null())

@@ -41,8 +41,9 @@ const SENTENCES: &[&str] = &[
 ];
 
 const WORDS: &[&str] = &[
-    " the", " plan", " is", " simple", ":", " first", " we", " look", " at", " what", " people", " asked", " for",
-    ",", " then", " we", " write", " a", " short", " answer", ".", " After", " that", " it", " gets", " easier", ".",
+    " the", " plan", " is", " simple", ":", " first", " we", " look", " at", " what", " people", " asked",
+    " for", ",", " then", " we", " write", " a", " short", " answer", ".", " After", " that", " it", " gets",
+    " easier", ".",
 ];
 
 /// The mark of the `n`th request.
@@ -87,7 +88,8 @@ impl Request {
             map.insert("stream".to_owned(), true.into());
         }
         let body = body.to_string().into_bytes();
-        let mark_at = memchr::memmem::find(&body, BEFORE_MARK.as_bytes()).map_or(0, |at| at + BEFORE_MARK.len());
+        let mark_at =
+            memchr::memmem::find(&body, BEFORE_MARK.as_bytes()).map_or(0, |at| at + BEFORE_MARK.len());
         Self { body, mark_at }
     }
 
@@ -117,7 +119,11 @@ pub(crate) fn answer_text(mark: &str) -> String {
 
 /// The `i`th piece of a stream's text.
 pub(crate) fn piece(mark: &str, i: usize) -> String {
-    if i == 0 { mark.to_owned() } else { WORDS.get((i - 1) % WORDS.len()).copied().unwrap_or(" and").to_owned() }
+    if i == 0 {
+        mark.to_owned()
+    } else {
+        WORDS.get((i - 1) % WORDS.len()).copied().unwrap_or(" and").to_owned()
+    }
 }
 
 #[cfg(test)]

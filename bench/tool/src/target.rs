@@ -69,7 +69,8 @@ impl Target {
 
 /// Sends a number that must not reach the upstream: masked or refused, both are right.
 async fn guarded(shot: Arc<Shot>) -> anyhow::Result<bool> {
-    let content = format!("{}probeaaa. My social security number is {PROBE}, please note it.", prose::BEFORE_MARK);
+    let content =
+        format!("{}probeaaa. My social security number is {PROBE}, please note it.", prose::BEFORE_MARK);
     let body = serde_json::json!({"model": prose::MODEL, "messages": [{"role": "user", "content": content}]});
     let mut connection = Connection::new(shot);
     let answer = connection.send(body.to_string().into()).await?;

@@ -5,7 +5,7 @@ use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
 use crate::reload::{Reloader, gate};
-use crate::runtime::{Live, append, user_digest};
+use crate::runtime::{Live, append, append_leaf, user_digest};
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::worker::{self, Plan, Thread};
@@ -173,7 +173,12 @@ impl Running {
         self.stop_admin.send_replace(true);
         let _ = self.admin.join();
         let _ = std::fs::remove_file(&self.addresses.control);
-        let recorded = append(&self.shared, &control(ControlKind::Stop, self.shared.clock.now()));
+        let now = self.shared.clock.now();
+        // Those turned away since the admin thread last looked.
+        let mut counts = self.shared.recorder.flush_turned_away(now).into_iter();
+        let recorded = counts
+            .try_for_each(|leaf| append_leaf(&self.shared, leaf))
+            .and_then(|()| append(&self.shared, &control(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Err(error) = recorded {
             tracing::error!(%error, "the stop could not be recorded");
@@ -239,10 +244,12 @@ impl Parts {
             clock,
             entropy: Arc::new(SystemEntropy),
             limits: settings::proxy_limits(&loaded.config),
+            trusted_hosts: loaded.config.listen.trusted_hosts.clone().into(),
             metrics,
             draining: is_draining,
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            buffered: AtomicUsize::new(0),
             user_digest: Arc::new(user_digest(*epoch)),
         });
         Ok(Self { shared, issued, registry, signal, draining })

@@ -28,9 +28,14 @@ impl Live {
 
 /// Appends a control record and waits until it is durable.
 pub(crate) fn append(shared: &Shared, record: &Control) -> Result<(), String> {
+    append_leaf(shared, record.encode())
+}
+
+/// The same, for a record that is encoded already.
+pub(crate) fn append_leaf(shared: &Shared, leaf: Vec<u8>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
     // A runtime of its own: this is called from the admin's blocking threads, where none is entered.
-    runtime.block_on(shared.ledger.append(record.encode())).map(|_| ()).map_err(|e| e.to_string())
+    runtime.block_on(shared.ledger.append(leaf)).map(|_| ()).map_err(|e| e.to_string())
 }
 
 impl Runtime for Live {

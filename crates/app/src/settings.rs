@@ -62,6 +62,7 @@ pub(crate) fn proxy_limits(config: &Config) -> Limits {
     Limits {
         body: BodyLimits { bytes: l.body_bytes, idle: t.body_idle, total: t.body_total },
         answer_bytes: l.answer_bytes,
+        buffered_bytes: l.buffered_bytes,
         event_bytes: l.event_bytes,
         arguments_bytes: l.event_bytes,
         header_bytes: l.header_bytes,

@@ -58,6 +58,8 @@ counts! {
         "A request's body: it is held in memory whole, since it is judged before any of it is sent on.";
     answer_bytes: usize = 16_777_216 in 1_024 ..= 104_857_600,
         "An upstream's answer that is no stream, or the whole of a stream: bounds what a hostile upstream can make Cordon hold or read.";
+    buffered_bytes: usize = 268_435_456 in 1_048_576 ..= 68_719_476_736,
+        "Bodies and answers held at the same time, over all requests: bounds memory whatever the other limits multiply to; beyond it requests are refused with 503 for the moment.";
     event_bytes: usize = 1_048_576 in 4_096 ..= 16_777_216,
         "One event of a stream: an event is parsed whole.";
     hold_cap: usize = 65_536 in 4_096 ..= 4_194_304,

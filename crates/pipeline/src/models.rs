@@ -2,6 +2,7 @@
 
 use cordon_types::{Dialect, ModelName, UpstreamId};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Price in millionths of the currency for a million tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Model {
 /// All models, by name and alias.
 #[derive(Clone, Debug, Default)]
 pub struct ModelTable {
-    models: Vec<Model>,
+    models: Vec<Arc<Model>>,
     by_name: HashMap<String, usize>,
 }
 
@@ -61,19 +62,19 @@ impl ModelTable {
             for alias in aliases {
                 table.by_name.entry(alias).or_insert(at);
             }
-            table.models.push(model);
+            table.models.push(Arc::new(model));
         }
         table
     }
 
     /// The model of that name or alias.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Model> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Model>> {
         self.by_name.get(name).and_then(|i| self.models.get(*i))
     }
 
     /// Every model, in the config's order.
     pub fn iter(&self) -> impl Iterator<Item = &Model> {
-        self.models.iter()
+        self.models.iter().map(AsRef::as_ref)
     }
 }

@@ -17,7 +17,7 @@ pub struct Prompt {
     /// The judge's word: without it nothing is sent.
     pub permit: Permit,
     /// The model it goes to.
-    pub model: Model,
+    pub model: Arc<Model>,
     /// What goes out.
     pub body: Bytes,
     /// For the record.
@@ -39,7 +39,7 @@ pub struct Refused {
     /// For the record.
     pub tally: Tally,
     /// The model, where the request came far enough to name a known one.
-    pub model: Option<Model>,
+    pub model: Option<Arc<Model>>,
     /// The model's name as the caller wrote it: for the record only as a digest.
     pub asked: Option<String>,
 }
@@ -75,7 +75,7 @@ struct Work<'a> {
     caller: &'a Caller,
     now: Millis,
     tally: Tally,
-    model: Option<Model>,
+    model: Option<Arc<Model>>,
     asked: Option<String>,
 }
 
@@ -120,7 +120,7 @@ impl Work<'_> {
     }
 
     /// The model by name or alias, if the config has it, its upstream speaks this dialect, and the manifest lists it.
-    fn route(&mut self, request: &Request, op: Operation) -> Result<Model, Refusal> {
+    fn route(&mut self, request: &Request, op: Operation) -> Result<Arc<Model>, Refusal> {
         let unknown = || Refusal {
             param: Some("model".to_owned()),
             ..Refusal::new(

@@ -354,6 +354,12 @@ impl crate::exchange::Exchange {
     #[must_use]
     pub fn upstream_refusal(&self, status: u16, body: &[u8]) -> Refusal {
         let said = cordon_wire::parse_upstream_error(self.dialect(), status, body);
+        // The gateway's own credential was refused: no fault of the caller's key, and its message may quote ours.
+        if matches!(status, 401 | 403) {
+            let public =
+                "the upstream refused the gateway's own credential; ask the operator of this gateway";
+            return Refusal::new(502, Why::Upstream(said.kind), public);
+        }
         let message = said.message.filter(|text| {
             let report = self.gate.inspect(text, cordon_types::SpanKind::Metadata, &mut Tally::default());
             report.is_ok_and(|r| r.findings.is_empty()) && text.len() <= 1_000
@@ -362,8 +368,6 @@ impl crate::exchange::Exchange {
             Some(message) => format!("the upstream refused the request: {message}"),
             None => format!("the upstream refused the request ({})", said.kind),
         };
-        // The gateway's own credential was refused: that is no fault of the caller's key.
-        let status = if matches!(status, 401 | 403) { 502 } else { status };
         Refusal {
             param: said.param.map(str::to_owned),
             ..Refusal::new(status, Why::Upstream(said.kind), public)

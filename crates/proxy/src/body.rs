@@ -1,11 +1,14 @@
 //! Bodies: reading a caller's within its limits, and what goes back.
 
+use crate::worker::Shared;
 use bytes::{Bytes, BytesMut};
 use cordon_pipeline::{Refusal, Why};
 use futures_util::stream::BoxStream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -21,11 +24,47 @@ pub struct BodyLimits {
     pub total: Duration,
 }
 
+/// Bytes that one exchange holds, counted against `limits.buffered_bytes`; given back when it is over.
+pub(crate) struct Buffered {
+    shared: Arc<Shared>,
+    held: usize,
+}
+
+impl Buffered {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, held: 0 }
+    }
+
+    /// Takes so many more; refuses when all exchanges together hold too much.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.held += bytes;
+        let before = self.shared.buffered.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= self.shared.limits.buffered_bytes {
+            return Ok(());
+        }
+        Err(Refusal {
+            retry_after: Some(1),
+            ..Refusal::new(
+                503,
+                Why::Limit,
+                "the gateway holds as much as it may at the moment; try again shortly",
+            )
+        })
+    }
+}
+
+impl Drop for Buffered {
+    fn drop(&mut self) {
+        self.shared.buffered.fetch_sub(self.held, Ordering::Relaxed);
+    }
+}
+
 /// Reads a body whole. Costs its length; never holds more than the limit.
 pub(crate) async fn read(
     mut body: hyper::body::Incoming,
     declared: Option<u64>,
     limits: &BodyLimits,
+    buffered: &mut Buffered,
 ) -> Result<Bytes, Refusal> {
     if declared.is_some_and(|n| n > limits.bytes as u64) {
         return Err(too_large(limits.bytes));
@@ -45,6 +84,7 @@ pub(crate) async fn read(
             if held + data.len() > limits.bytes {
                 return Err(too_large(limits.bytes));
             }
+            buffered.take(data.len())?;
             match &first {
                 None => first = Some(data),
                 Some(_) => rest.extend_from_slice(&data),

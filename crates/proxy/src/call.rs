@@ -1,6 +1,6 @@
 //! A model call, from its body to its answer.
 
-use crate::body::{self, OutBody};
+use crate::body::{self, Buffered, OutBody};
 use crate::open::{Open, killed_refusal, ledger_refusal};
 use crate::respond;
 use crate::route;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct Asked {
     pub(crate) worker: Arc<Worker>,
     pub(crate) in_flight: Option<InFlight>,
+    pub(crate) buffered: Buffered,
     pub(crate) id: RequestId,
     pub(crate) dialect: Dialect,
     pub(crate) principal: Caller,
@@ -75,7 +76,7 @@ pub(crate) async fn call(
         Err(refusal) => return Err(refuse(&asked, op, refusal).await),
     };
     let read = match content_length(&headers) {
-        Ok(declared) => body::read(body, declared, &shared.limits.body).await,
+        Ok(declared) => body::read(body, declared, &shared.limits.body, &mut asked.buffered).await,
         Err(refusal) => Err(refusal),
     };
     let (body, (version, betas)) = match read.and_then(|body| Ok((body, version_and_betas(&headers)?))) {
@@ -162,6 +163,7 @@ async fn record_intent(
         about,
         stream: prompt.stream,
         _in_flight: asked.in_flight.take(),
+        buffered: std::mem::replace(&mut asked.buffered, Buffered::new(shared.clone())),
         user: asked.user.as_ref().map(|(_, digest)| *digest),
         model: prompt.model.clone(),
         intent,
@@ -282,6 +284,7 @@ async fn collect(open: &mut Open, mut body: IncomingBody) -> Result<Bytes, (End,
                 Refusal::new(502, Why::Limit, "the upstream's answer is larger than this gateway takes");
             return Err((End::UpstreamFailed("answer_too_large"), refusal));
         }
+        open.buffered.take(data.len()).map_err(|refusal| (End::Refused(refusal.why), refusal))?;
         match &all {
             None => all = Some(data),
             Some(_) => more.extend_from_slice(&data),
@@ -324,6 +327,10 @@ pub(crate) async fn fail(open: &mut Open, end: End, refusal: Refusal) -> Result<
 
 pub(crate) fn upstream_failed(e: &UpstreamError) -> (End, Refusal) {
     (End::UpstreamFailed(e.name()), Refusal::new(e.status(), Why::Upstream(e.name()), e.public()))
+}
+
+pub(crate) fn too_large() -> Refusal {
+    Refusal::new(502, Why::Limit, "the upstream's answer is larger than this gateway takes")
 }
 
 pub(crate) fn too_long() -> Refusal {

@@ -8,6 +8,7 @@
 //! a panic in one request ends that request, closed. What it does not do: decide anything about content.
 
 mod body;
+mod busy;
 mod call;
 mod io;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! An exchange whose intent is durable: it ends with an outcome, whatever happens to it.
 
+use crate::body::Buffered;
 use crate::service::InFlight;
 use crate::worker::Worker;
 use cordon_identity::Target;
@@ -18,8 +19,9 @@ pub(crate) struct Open {
     pub(crate) stream: bool,
     /// Counts against `limits.concurrent_requests` until the answer is over.
     pub(crate) _in_flight: Option<InFlight>,
+    pub(crate) buffered: Buffered,
     pub(crate) user: Option<Digest>,
-    pub(crate) model: Model,
+    pub(crate) model: Arc<Model>,
     /// Index of the intent in the ledger.
     pub(crate) intent: u64,
     pub(crate) tally: Tally,

@@ -112,6 +112,14 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
     value.to_str().map(Some).map_err(|_| format!("the header `{name}` has characters beyond printable ASCII"))
 }
 
+/// The host of `host` or `host:port`; brackets of an IPv6 address stay.
+pub(crate) fn host_name(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
 /// The names in all `anthropic-beta` headers.
 pub(crate) fn betas(headers: &HeaderMap) -> Result<Vec<String>, String> {
     let mut names = Vec::new();

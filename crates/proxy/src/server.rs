@@ -1,5 +1,6 @@
 //! Listening: one accept loop a thread, HTTP/1.1 and HTTP/2, TLS where configured, a graceful drain.
 
+use crate::busy::{Busy, Held, Work};
 use crate::io::Guarded;
 use crate::service;
 use crate::worker::Worker;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, interval_at, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// Spawns a connection's task where drain knows of it.
@@ -21,6 +22,7 @@ pub type Spawner = Arc<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send +
 /// Accepts until the drain begins. Every connection becomes one task.
 pub async fn serve(worker: Arc<Worker>, listener: TcpListener, tls: Option<TlsAcceptor>, spawn: Spawner) {
     let mut draining = worker.shared.draining.clone();
+    let mut told: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             _ = draining.wait_for(|d| *d) => return,
@@ -37,7 +39,11 @@ pub async fn serve(worker: Arc<Worker>, listener: TcpListener, tls: Option<TlsAc
         };
         if worker.shared.connections.fetch_add(1, Ordering::Relaxed) >= worker.shared.limits.connections {
             worker.shared.connections.fetch_sub(1, Ordering::Relaxed);
-            tracing::warn!("a connection was dropped: the limit `limits.connections` is reached");
+            // Once a second at most: whoever floods connections must not flood the log as well.
+            if told.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
+                told = Some(Instant::now());
+                tracing::warn!("connections are closed at once: the limit `limits.connections` is reached");
+            }
             continue;
         }
         let counted = Counted(worker.clone());
@@ -84,8 +90,9 @@ where
         .header_read_timeout(limits.header_read)
         .max_buf_size(limits.header_bytes.max(8_192))
         .max_headers(limits.headers)
-        .half_close(false)
-        .pipeline_flush(true);
+        // `pipeline_flush` stays off: with it, an answer is not sent while bytes wait behind its request, so that one
+        // who sends a broken request behind a good one, or a head over the limits, is closed without a word.
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -94,15 +101,35 @@ where
         .max_pending_accept_reset_streams(Some(20))
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(20));
+    let work = Arc::new(Work::default());
     let service = service_fn(|request| {
-        let worker = worker.clone();
-        async move { Ok::<_, std::convert::Infallible>(service::handle(worker, request).await) }
+        let (worker, busy) = (worker.clone(), Busy::enter(&work));
+        async move {
+            let answer = service::handle(worker, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Held::new(body, busy)))
+        }
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut draining = worker.shared.draining.clone();
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = draining.wait_for(|d| *d) => connection.as_mut().graceful_shutdown(),
+    // hyper's own timer knows HTTP/1.1 heads only: not the bytes by which the version is told, not HTTP/2.
+    let mut look = interval_at(Instant::now() + limits.header_read, limits.header_read);
+    let (mut seen, mut asked) = (0, false);
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = draining.wait_for(|d| *d) => break,
+            _ = look.tick() => {
+                let idle = work.idle_since(&mut seen);
+                if idle && asked {
+                    return;
+                }
+                if idle {
+                    connection.as_mut().graceful_shutdown();
+                }
+                asked = idle;
+            }
+        }
     }
+    connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }

@@ -1,6 +1,6 @@
 //! One request: route, authenticate, admit, carry out. Told top to bottom.
 
-use crate::body::OutBody;
+use crate::body::{Buffered, OutBody};
 use crate::call::{self, Asked};
 use crate::open::killed_refusal;
 use crate::respond;
@@ -83,7 +83,8 @@ async fn answer(
         other => other,
     };
     let now = shared.clock.now();
-    let (principal, user) = authenticate(shared, &parts.headers, now).inspect_err(|refusal| {
+    let admitted = addressed(shared, &parts).and_then(|()| authenticate(shared, &parts.headers, now));
+    let (principal, user) = admitted.inspect_err(|refusal| {
         // Before a credential holds, a stranger could fill the disk with records: these are counted instead, and
         // the counts are recorded.
         shared.recorder.turned_away(refusal.why);
@@ -92,6 +93,7 @@ async fn answer(
     let asked = Asked {
         worker: worker.clone(),
         in_flight: Some(in_flight),
+        buffered: Buffered::new(shared.clone()),
         id,
         dialect,
         principal,
@@ -105,6 +107,31 @@ async fn answer(
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
     }
+}
+
+/// One name, said once, and one of the operator's where the operator named some. A proxy before Cordon and Cordon
+/// must not read two names in one request.
+fn addressed(shared: &Shared, parts: &http::request::Parts) -> Result<(), Refusal> {
+    let refuse = |status, text: &str| Err(Refusal::new(status, Why::Header, text.to_owned()));
+    let Ok(host) = route::single(&parts.headers, header::HOST.as_str()) else {
+        return refuse(400, "the header `host` must be sent once, in printable ASCII");
+    };
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let name = match (authority, host) {
+        (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b) => {
+            return refuse(400, "the request's target and its `host` name two hosts");
+        }
+        (None, None) if parts.version != http::Version::HTTP_10 => {
+            return refuse(400, "send the header `host`");
+        }
+        (Some(name), _) | (None, Some(name)) => name,
+        (None, None) => "",
+    };
+    let trusted = &shared.trusted_hosts;
+    if trusted.is_empty() || trusted.iter().any(|t| t.eq_ignore_ascii_case(route::host_name(name))) {
+        return Ok(());
+    }
+    refuse(421, "this gateway does not answer under that host name; see `listen.trusted_hosts`")
 }
 
 /// The agent that calls, and the user whom a front end vouches for.

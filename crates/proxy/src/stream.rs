@@ -1,7 +1,7 @@
 //! A streamed answer: the machine inspects, this carries bytes. The terminal event leaves when the outcome is durable.
 
 use crate::body::{Broken, OutBody};
-use crate::call::{too_long, upstream_failed};
+use crate::call::{too_large, too_long, upstream_failed};
 use crate::open::{Open, killed_refusal};
 use crate::respond;
 use bytes::Bytes;
@@ -92,7 +92,14 @@ impl Flow {
                 let (end, refusal) = upstream_failed(&e);
                 return self.cut(end, &refusal).await;
             }
-            Ok(Some(Ok(data))) => self.machine.push(&data, now),
+            Ok(Some(Ok(data))) => {
+                let received = self.machine.tally().received.saturating_add(data.len() as u64);
+                if received > self.open.worker.shared.limits.answer_bytes as u64 {
+                    let refusal = too_large();
+                    return self.cut(End::UpstreamFailed("answer_too_large"), &refusal).await;
+                }
+                self.machine.push(&data, now)
+            }
             Ok(None) => self.machine.end(now),
         };
         match step {

@@ -21,8 +21,10 @@ use tokio::sync::watch;
 pub struct Limits {
     /// Of a caller's body.
     pub body: BodyLimits,
-    /// Most bytes of an answer that is not streamed.
+    /// Most bytes of an answer, streamed or not.
     pub answer_bytes: usize,
+    /// Most bytes of bodies and answers held at the same time, over all requests.
+    pub buffered_bytes: usize,
     /// Most bytes of one event of a stream.
     pub event_bytes: usize,
     /// Most bytes of tool-call arguments held back in one stream.
@@ -69,12 +71,16 @@ pub struct Shared {
     pub entropy: Arc<dyn Entropy>,
     /// The limits.
     pub limits: Limits,
+    /// Names under which callers may reach this gateway: lower case, without port; any when empty.
+    pub trusted_hosts: Arc<[String]>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Turns true when Cordon drains.
     pub draining: watch::Receiver<bool>,
     /// Requests under way.
     pub in_flight: AtomicUsize,
+    /// Bytes of bodies and answers held.
+    pub buffered: AtomicUsize,
     /// Connections open.
     pub connections: AtomicUsize,
     /// The pseudonym that stands for a user.

@@ -205,8 +205,12 @@ fn deltas(pieces: &[Piece], cuts: &mut Cuts) -> Vec<Value> {
     // Any call that has begun may go on, and the next may begin: real models begin them in order.
     let mut begun = 0;
     while open.iter().any(|calls| !calls.is_empty()) {
-        let running: Vec<usize> =
-            open.iter().enumerate().filter(|(at, c)| *at <= begun && !c.is_empty()).map(|(at, _)| at).collect();
+        let running: Vec<usize> = open
+            .iter()
+            .enumerate()
+            .filter(|(at, c)| *at <= begun && !c.is_empty())
+            .map(|(at, _)| at)
+            .collect();
         let at = running.get(cuts.pick(running.len())).copied().unwrap_or(begun);
         if let Some(element) = open.get_mut(at).and_then(Vec::pop) {
             out.push(json!({"tool_calls": [element]}));

@@ -6,7 +6,7 @@
 //!
 //! What always holds: without edits the frame's own bytes leave; with edits everything that no edit names keeps its
 //! bytes; a field or event that the dialect's table does not know is refused by name; every string that a caller can
-//! read is a part, a closed word or a bounded id.
+//! read is a part or a closed word.
 //!
 //! What it deliberately does not do: remember. Each event is read by itself, so whether a block that ends was a call,
 //! or whether an event may follow another, is for the pipeline, which holds the stream's state.

@@ -47,12 +47,7 @@ impl Caller {
     }
 
     /// Sends a call and reads the whole answer.
-    pub(super) fn send(
-        &self,
-        dialect: Dialect,
-        key: Option<&str>,
-        body: &Value,
-    ) -> Result<Answer, AppError> {
+    pub(super) fn send(&self, dialect: Dialect, key: Option<&str>, body: &Value) -> Result<Answer, AppError> {
         let open = self.open(dialect, key, body)?;
         self.rest(open)
     }

@@ -15,8 +15,14 @@ pub(super) struct Prompt {
 
 impl Prompt {
     pub(super) const fn new(dialect: Dialect) -> Self {
-        let (tools, messages) = (Vec::new(), Vec::new());
-        Self { dialect, stream: false, model: "gullible", system: None, tools, messages }
+        Self {
+            dialect,
+            stream: false,
+            model: "gullible",
+            system: None,
+            tools: Vec::new(),
+            messages: Vec::new(),
+        }
     }
 
     pub(super) const fn stream(mut self) -> Self {

@@ -28,7 +28,8 @@ pub(super) enum Who {
 }
 
 impl Who {
-    const ALL: [Self; 3] = [Self::Desk, Self::Capped, Self::Runaway];
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Desk, Self::Capped, Self::Runaway];
 
     /// The agent's name.
     pub(super) const fn name(self) -> &'static str {
@@ -36,6 +37,15 @@ impl Who {
             Self::Desk => "desk",
             Self::Capped => "capped",
             Self::Runaway => "runaway",
+        }
+    }
+
+    /// Words of its manifest that stand in a file.
+    pub(super) const fn purpose(self) -> &'static str {
+        match self {
+            Self::Desk => "reads pages and files",
+            Self::Capped => "with a small budget",
+            Self::Runaway => "that is stopped midway",
         }
     }
 
@@ -103,7 +113,7 @@ impl Stage {
     /// Makes the directory, starts the gateway, makes the agents' keys.
     pub(super) fn open(keep: Option<&Path>) -> Result<Self, AppError> {
         let place = Place::make(keep)?;
-        let (dir, created) = DataDir::open(&place.root)?;
+        let (dir, _) = DataDir::open(&place.root)?;
         for who in Who::ALL {
             dir.write_secret(&format!("agents/{}.toml", who.name()), who.manifest())?;
         }
@@ -113,7 +123,7 @@ impl Stage {
         fs::write(&config, text).map_err(|e| AppError::file(&config, "writing", e))?;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let options = Options { address: Some(any), admin_address: Some(any) };
-        let running = Running::start(dir, &created, &options)?;
+        let running = Running::start(dir, &options)?;
         let caller = Caller::new(running.addresses.model)?;
         let mut stage = Self { running, keys: Vec::new(), place, caller };
         for who in Who::ALL {

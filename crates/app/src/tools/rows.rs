@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 /// One row.
 pub(crate) fn to_json(row: &Row) -> Value {
     let (is, detail) = match &row.is {
-        Is::Span(kind) => ("span", kind.name()),
-        Is::Feature(feature) => ("feature", feature.name()),
-        Is::Scalar => ("scalar", ""),
-        Is::Enum => ("enum", ""),
-        Is::Refused => ("refused", ""),
-        Is::Structure => ("structure", ""),
-        Is::Open => ("open", ""),
-        Is::Issued => ("issued", ""),
+        Is::Span(kind) => ("span", kind.name().to_owned()),
+        Is::Feature(feature) => ("feature", feature.name().to_owned()),
+        Is::Enum(words) => ("enum", words.join("|")),
+        Is::Scalar => ("scalar", String::new()),
+        Is::Refused => ("refused", String::new()),
+        Is::Structure => ("structure", String::new()),
+        Is::Counters => ("counters", String::new()),
+        Is::Opaque => ("opaque", String::new()),
+        Is::Open => ("open", String::new()),
+        Is::Issued => ("issued", String::new()),
     };
     json!({
         "operation": row.op.name(),

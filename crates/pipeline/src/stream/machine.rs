@@ -22,6 +22,8 @@ const MAX_CHANNELS: usize = 1_024;
 const MAX_QUEUED: usize = 32 << 20;
 /// Most texts that are remembered as clean.
 const MAX_CLEAN: usize = 64;
+/// The longest of them: ids are no longer.
+const MAX_CLEAN_TEXT: usize = 256;
 
 /// What may leave after some bytes came in.
 pub enum Step {
@@ -361,7 +363,7 @@ impl StreamMachine {
             return Ok(None);
         }
         let report = self.exchange.gate.inspect(text, kind, &mut self.tally)?;
-        if report.findings.is_empty() && self.clean.len() < MAX_CLEAN {
+        if report.findings.is_empty() && self.clean.len() < MAX_CLEAN && key.1.len() <= MAX_CLEAN_TEXT {
             self.clean.insert(key);
         }
         self.judge_found(&report.findings, report.injection_flagged, kind, now)?;

@@ -6,5 +6,6 @@
 
 mod matrix;
 mod place;
+mod rules;
 mod streams;
 mod world;

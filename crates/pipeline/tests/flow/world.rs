@@ -41,7 +41,8 @@ impl World {
         let toml = format!(
             "agent = \"a\"\nowner = \"o@example.com\"\npurpose = \"p\"\nrisk = \"limited\"\nmodels = [\"m\"]\n{manifest}"
         );
-        let manifest = cordon_policy::parse_manifest("a.toml", &toml).unwrap_or_else(|p| panic!("{p}\n{toml}"));
+        let manifest =
+            cordon_policy::parse_manifest("a.toml", &toml).unwrap_or_else(|p| panic!("{p}\n{toml}"));
         let models = [ModelName::new("m").unwrap()];
         let policy = PolicySet::build(vec![manifest], Vec::<PolicySource>::new(), &models).unwrap();
         let settings = Settings {

@@ -1,0 +1,75 @@
+"""Verifies a ledger with the PyPI package `aics-tlog`: run by test_ledger.py under a Python that has it.
+
+    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE]
+
+Prints one line of JSON, then with --entries each record. An uncaught exception is the finding: the exit code is not 0.
+"""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+from aics_tlog import (
+    FileSystemTileReader,
+    inclusion_proof_from_tiles,
+    leaf_hash,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+    read_entry,
+    tree_root_from_tiles,
+    verify_checkpoint,
+    verify_inclusion,
+)
+
+
+def of(thing, *names):
+    """The first of these attributes."""
+    return next(getattr(thing, name) for name in names if hasattr(thing, name))
+
+
+def must(what, held):
+    if not held:
+        raise SystemExit(f"not verified: {what}")
+
+
+def checkpoint(text, key):
+    note = parse_note(text)
+    must("the checkpoint's signature", verify_checkpoint(note, key, expected_origin=key.name) is not False)
+    head = parse_checkpoint(note.text)
+    return of(head, "size", "tree_size"), of(head, "root_hash", "root")
+
+
+def main(ledger, key_file, *arguments):
+    directory, key = Path(ledger), parse_vkey(Path(key_file).read_text().strip())
+    size, root = checkpoint((directory / "checkpoint").read_text(), key)
+    reader = FileSystemTileReader(directory)
+    if arguments[:1] == ("--proof",):
+        proven(Path(arguments[1]).read_text(), reader, key)
+        return
+    must("the root", tree_root_from_tiles(reader, size) == root)
+    entries = [read_entry(reader, index, size) for index in range(size)]
+    for index, entry in enumerate(entries):
+        proof = inclusion_proof_from_tiles(reader, index, size)
+        must(f"entry {index}", verify_inclusion(leaf_hash(entry), index, size, proof, root))
+    print(json.dumps({"size": size, "inclusion_proofs": len(entries)}))
+    if arguments[:1] == ("--entries",):
+        for entry in entries:
+            print(entry.decode())
+
+
+def proven(text, reader, key):
+    """A tlog-proof: header, index, hashes, an empty line, the signed checkpoint."""
+    head, note = text.split("\n\n", 1)
+    header, index, *hashes = head.split("\n")
+    must("the header", header == "c2sp.org/tlog-proof@v1")
+    index = int(index.removeprefix("index "))
+    size, root = checkpoint(note, key)
+    hashes = [base64.b64decode(line, validate=True) for line in hashes]
+    entry = read_entry(reader, index, size)
+    must("the proof", verify_inclusion(leaf_hash(entry), index, size, hashes, root))
+    print(json.dumps({"index": index, "size": size}))
+
+
+main(*sys.argv[1:])
