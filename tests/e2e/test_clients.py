@@ -12,6 +12,7 @@ import openai
 
 import scenarios_anthropic
 import scenarios_openai
+from compare import first_difference
 from gateway import ANTHROPIC_MODEL, OPENAI_MODEL, Gateway, Gullible
 
 # Every client call ends, or the test fails.
@@ -34,17 +35,6 @@ OPENAI = Kind(scenarios_openai, openai.OpenAI, openai.AsyncOpenAI, OPENAI_MODEL,
 ANTHROPIC = Kind(
     scenarios_anthropic, anthropic.Anthropic, anthropic.AsyncAnthropic, ANTHROPIC_MODEL, "anthropic_base_url"
 )
-
-
-def first_difference(direct, through, path="answer"):
-    """Where two results part, in words that fit on a screen; empty when they are the same."""
-    if type(direct) is type(through) and isinstance(direct, dict) and direct.keys() == through.keys():
-        parts = [(direct[key], through[key], f"{path}.{key}") for key in direct]
-    elif type(direct) is type(through) and isinstance(direct, (list, tuple)) and len(direct) == len(through):
-        parts = [(a, b, f"{path}[{i}]") for i, (a, b) in enumerate(zip(direct, through))]
-    else:
-        return "" if direct == through else f"{path}: direct {str(direct)[:1500]!r}, through Cordon {str(through)[:1500]!r}"
-    return next(filter(None, (first_difference(*part) for part in parts)), "")
 
 
 class Compared(unittest.TestCase):

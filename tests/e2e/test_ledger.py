@@ -246,10 +246,16 @@ class Ledger(unittest.TestCase):
 
     def test_tamper_a_foreign_file(self):
         def change(ledger):
+            (ledger / "tile/0/notes").write_bytes(b"x" * 32)
+
+        self.tampered(change, "foreign-file", others_see=False)
+
+    def test_tamper_a_tile_that_no_checkpoint_covers(self):
+        def change(ledger):
             (ledger / "tile/0/x001").mkdir()
             (ledger / "tile/0/x001/000").write_bytes(b"x" * 32)
 
-        self.tampered(change, "foreign-file", others_see=False)
+        self.tampered(change, "checkpoint-rolled-back", "foreign-file", others_see=False)
 
     def test_a_changed_ledger_is_not_served_from(self):
         """A start reads the right edge: what was changed there refuses it."""

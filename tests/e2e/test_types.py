@@ -30,7 +30,12 @@ from openai.types.chat import completion_create_params
 from gateway import binary
 
 # What the client knows and the table deliberately does not: reviewed one by one. Path pattern, and why.
-ACCEPTED = {}
+ACCEPTED = {
+    r"openai chat.completions prompt: tool_choice\{type=allowed_tools\}\.allowed_tools\.tools\[\]\.\*":
+        "typed as any object, documented as a tool's type and name: these are known, others are refused",
+    r"openai chat.completions stream: choices\[\]\.delta\.role=(developer|system|tool|user)":
+        "an answer is the assistant's own; one under another role would be read as somebody else's words",
+}
 
 # A row of these takes whatever stands below it: all strings inspected, or all of it refused, or not looked into.
 WHOLE = {"open", "refused", "opaque"}
@@ -294,6 +299,19 @@ CASES = {
 }
 
 
+# How much there is to compare at the least: a walk that stops early must not pass.
+LEAST = {
+    ("chat.completions", "prompt", False): 250,
+    ("chat.completions", "answer", False): 50,
+    ("chat.completions", "answer", True): 45,
+    ("messages", "prompt", False): 2000,
+    ("messages", "answer", False): 250,
+    ("messages", "answer", True): 300,
+    ("messages.count_tokens", "prompt", False): 2000,
+    ("messages.count_tokens", "answer", False): 1,
+}
+
+
 class Tables(unittest.TestCase):
     """One test for each operation, direction and form; one line for each thing that is missing."""
 
@@ -315,7 +333,7 @@ class Tables(unittest.TestCase):
             self.used.update(accepted)
             if not accepted:
                 left.append(f"{name}: {path}: {why}")
-        self.assertGreater(walk.compared, 0, "nothing was compared")
+        self.assertGreaterEqual(walk.compared, LEAST[key], "much less was compared than there is")
         self.assertEqual("", "\n".join(sorted(left)))
 
     def test_a_field_that_is_not_there_is_named(self):

@@ -76,6 +76,9 @@ fn task(task: Task) -> anyhow::Result<()> {
         Task::Layers => report("layers", &layers::check()?),
         Task::Tidy => report("tidy", &tidy::check()?),
         Task::Bench { arguments } => {
+            let mut build = run::cargo();
+            build.args(["build", "--release", "--package", "cordon"]);
+            run::command(build)?;
             let mut command = run::cargo();
             command.args(["run", "--release", "--package", "cordon-bench", "--"]).args(arguments);
             run::command(command)

@@ -6,18 +6,14 @@ use crate::clock;
 use crate::closed::{Seen, texts};
 use crate::process;
 use crate::prose::{self, Request};
-use anyhow::Context as _;
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-};
+use rustix::time::{ClockId, Timespec};
 use std::cell::RefCell;
-use std::os::fd::OwnedFd;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
 
 /// Most requests of one thread under way at once; beyond it they wait, and their latency says so.
 const MOST: usize = 512;
@@ -81,78 +77,74 @@ fn thread(lane: Lane, plan: Plan) -> anyhow::Result<Seen> {
     tasks.block_on(&runtime, fire(lane, plan))
 }
 
-fn timer(first: u64, every: u64) -> anyhow::Result<AsyncFd<OwnedFd>> {
-    let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    let spec = |ns: u64| Timespec {
-        tv_sec: i64::try_from(ns / 1_000_000_000).unwrap_or(0),
-        tv_nsec: i64::try_from(ns % 1_000_000_000).unwrap_or(0),
-    };
-    let times = Itimerspec { it_interval: spec(every), it_value: spec(first) };
-    timerfd_settime(&fd, TimerfdTimerFlags::ABSTIME, &times)?;
-    Ok(AsyncFd::with_interest(fd, Interest::READABLE)?)
-}
-
-/// How often the timer went off since it was last asked.
-async fn ticks(timer: &AsyncFd<OwnedFd>) -> anyhow::Result<u64> {
-    loop {
-        let mut ready = timer.readable().await?;
-        let mut buffer = [0_u8; 8];
-        match ready.try_io(|fd| rustix::io::read(fd.get_ref(), &mut buffer).map_err(Into::into)) {
-            Ok(read) => {
-                read.context("reading the timer")?;
-                return Ok(u64::from_ne_bytes(buffer));
+/// Sends each moment at which a request is due, when it has come. A thread of its own, since the runtime's timers
+/// are as coarse as a millisecond.
+fn pace(first: u64, every: u64, end: u64, due: &mpsc::UnboundedSender<u64>) {
+    // The kernel may otherwise add 50 microseconds to each sleep; where that cannot be set, it shows in all targets.
+    let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
+    let mut at = first;
+    while at < end && !process::stopping() {
+        let time = Timespec {
+            tv_sec: i64::try_from(at / 1_000_000_000).unwrap_or(0),
+            tv_nsec: i64::try_from(at % 1_000_000_000).unwrap_or(0),
+        };
+        let _ = rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &time);
+        // After a stall of this thread every moment that has passed is sent at once, with its own time.
+        if clock::now() >= at {
+            if due.send(at).is_err() {
+                return;
             }
-            Err(_) => continue,
+            at += every;
         }
     }
 }
 
 async fn fire(lane: Lane, plan: Plan) -> anyhow::Result<Seen> {
-    let timer = timer(lane.first, lane.every)?;
     let seen = Rc::new(RefCell::new(Seen::default()));
     let idle = Rc::new(RefCell::new(Vec::<Connection>::new()));
-    let gate = Rc::new(tokio::sync::Semaphore::new(MOST));
+    let gate = Arc::new(tokio::sync::Semaphore::new(MOST));
+    let under_way = Rc::new(());
     let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
     let count_from = lane.first + nanos(plan.warm);
     let end = count_from + nanos(plan.time);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (first, every) = (lane.first, lane.every);
+    let pacer = std::thread::Builder::new().name("pacer".to_owned());
+    let pacer = pacer.spawn(move || pace(first, every, end, &tell))?;
     let mut n = 0_u64;
-    'all: loop {
-        for _ in 0..ticks(&timer).await? {
-            let due = lane.first + n * lane.every;
-            if due >= end || process::stopping() {
-                break 'all;
-            }
-            let permit = gate.clone().acquire_owned();
-            let number = n * lane.lanes + lane.lane;
-            n += 1;
-            let Some(text) = lane.texts.get(usize::try_from(n).unwrap_or(0) % lane.texts.len().max(1)) else {
-                continue;
-            };
-            let mark = prose::mark(number, false);
-            let body = text.with(&mark);
-            let (seen, idle, shot, right) =
-                (seen.clone(), idle.clone(), lane.shot.clone(), lane.right.clone());
-            tokio::task::spawn_local(async move {
-                let _permit = permit.await;
-                let free = idle.borrow_mut().pop();
-                let mut connection = free.unwrap_or_else(|| Connection::new(shot));
-                let result = connection.ask(body, &mark).await;
-                let took = clock::now().saturating_sub(due);
-                if due >= count_from {
-                    match &result {
-                        Ok(()) => {
-                            right.fetch_add(1, Ordering::Relaxed);
-                            seen.borrow_mut().latencies.add(took);
-                        }
-                        Err(e) => seen.borrow_mut().fail(e),
+    while let Some(due) = told.recv().await {
+        let number = n * lane.lanes + lane.lane;
+        n += 1;
+        let Some(text) = lane.texts.get(usize::try_from(n).unwrap_or(0) % lane.texts.len().max(1)) else {
+            continue;
+        };
+        let mark = prose::mark(number, false);
+        let body = text.with(&mark);
+        let (seen, idle, shot, right) = (seen.clone(), idle.clone(), lane.shot.clone(), lane.right.clone());
+        let (gate, token) = (gate.clone(), under_way.clone());
+        tokio::task::spawn_local(async move {
+            let _token = token;
+            let _permit = gate.acquire().await;
+            let free = idle.borrow_mut().pop();
+            let mut connection = free.unwrap_or_else(|| Connection::new(shot));
+            let result = connection.ask(body, &mark).await;
+            let took = clock::now().saturating_sub(due);
+            if due >= count_from {
+                match &result {
+                    Ok(()) => {
+                        right.fetch_add(1, Ordering::Relaxed);
+                        seen.borrow_mut().latencies.add(took);
                     }
+                    Err(e) => seen.borrow_mut().fail(e),
                 }
-                idle.borrow_mut().push(connection);
-            });
-        }
+            }
+            idle.borrow_mut().push(connection);
+        });
     }
-    // Whatever is still under way is waited for: a lost answer must show as one.
-    let all = u32::try_from(MOST).unwrap_or(1);
-    let _ = gate.acquire_many(all).await;
+    // Whatever is still under way is waited for: a lost answer must show as one. Each has its own limit of time.
+    while Rc::strong_count(&under_way) > 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let _ = pacer.join();
     Ok(seen.take())
 }

@@ -97,8 +97,12 @@ pub(crate) fn init(root: &Path, json: bool) -> anyhow::Result<ExitCode> {
 /// Plays the demo.
 pub(crate) fn demo(options: &Demo) -> anyhow::Result<ExitCode> {
     let json = options.json;
-    let good = cordon_app::demo::play(options.keep.as_deref(), &mut |scene| {
-        if json { output::json(&scene.to_json()) } else { output::line(&scene.to_text()) }
+    if !json {
+        output::line("A gateway of its own on loopback, before a model that obeys whatever it reads:");
+        output::line("what is stopped here, Cordon stopped. Each scene shows what decided, and the record of it.");
+    }
+    let good = cordon_app::demo::play(options.keep.as_deref(), &mut |told| {
+        if json { output::json(&told.to_json()) } else { output::line(&told.to_text()) }
     })?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }

@@ -73,7 +73,7 @@ counts! {
     tools: u32 = 256 in 1 ..= 10_000,
         "Tools in one request: each is judged on its own.";
     connections: u32 = 4_096 in 1 ..= 1_000_000,
-        "Callers' connections at once: each holds buffers; further ones wait to be accepted.";
+        "Callers' connections at once: each holds buffers; further ones are closed at once.";
     concurrent_requests: u32 = 1_024 in 1 ..= 1_000_000,
         "Requests in work at once: together with body_bytes it bounds memory; further ones are answered 503.";
     concurrent_streams_h2: u32 = 128 in 1 ..= 10_000,
@@ -108,7 +108,7 @@ macro_rules! times {
 
 times! {
     header_read = "header_read_seconds", 10_000 in 100 ..= 300_000,
-        "From a connection's first byte to the end of the headers: a slow one holds a connection.";
+        "From a connection's begin, or the answer before, to the end of the headers: a slow or idle one holds a connection.";
     body_idle = "body_idle_seconds", 10_000 in 100 ..= 300_000,
         "Between two pieces of a request's body.";
     body_total = "body_total_seconds", 60_000 in 100 ..= 3_600_000,

@@ -10,6 +10,7 @@
 //! What always holds: depth is at most `max_layers`; one run decodes to at most `max_decoded_bytes` over all that is
 //! below it. Every layer is a function of the text near it, never of what else the window holds.
 
+use crate::injection::Trigger;
 use crate::scan::{Detectors, Raw, finding};
 use crate::settings::Guards;
 use crate::view::decode::{rot13, runs, substitute};
@@ -126,8 +127,9 @@ impl<'d> Acc<'d> {
         if self.guards.contains(Guard::Secrets) {
             d.secrets.scan(&view, &mut sink);
         }
+        let mut triggers = Vec::new();
         if self.guards.contains(Guard::Injection) {
-            d.injection.scan(&view, self.kind, &mut sink);
+            triggers = d.injection.scan(&view, self.kind, &mut sink);
         }
         if self.guards.contains(Guard::Exfiltration) {
             d.exfil.scan(&view, self.kind, &mut sink);
@@ -137,9 +139,7 @@ impl<'d> Acc<'d> {
         }
         self.take(sink, &l.back, l.layer, l.closed);
         if l.depth < d.settings.max_layers {
-            if self.guards.contains(Guard::Injection) {
-                self.triggered(&view, &l.back);
-            }
+            self.triggered(&triggers, &view, &l.back);
             self.below(&l, &tokens, budget);
         }
     }
@@ -262,12 +262,11 @@ impl<'d> Acc<'d> {
         }
     }
 
-    /// Readings that only the injection rules need, from a trigger word on: rot13 and reversed.
-    fn triggered(&mut self, view: &ViewText<'_>, back: &Back<'_>) {
-        for (start, reversed) in self.detectors.triggers.find(view.lower) {
-            if start < view.floor {
-                continue;
-            }
+    /// Readings that only the injection rules need, from a trigger word on: rot13 and reversed. What begins at the
+    /// trigger word in the one, or ends there in the other, counts.
+    fn triggered(&mut self, triggers: &[Trigger], view: &ViewText<'_>, back: &Back<'_>) {
+        for trigger in triggers {
+            let start = trigger.start;
             let rest = view.text.get(start..).unwrap_or("");
             let mut len = rest.len().min(TRIGGERED);
             let line = rest.bytes().take(TRIGGERED).position(|b| b == b'\n');
@@ -278,7 +277,7 @@ impl<'d> Acc<'d> {
                 self.open(back.range(&(start..start)).start);
             }
             let unit = rest.get(..line.unwrap_or(len)).unwrap_or("");
-            let text: String = if reversed { unit.chars().rev().collect() } else { rot13(unit) };
+            let text: String = if trigger.reversed { unit.chars().rev().collect() } else { rot13(unit) };
             let lower = lower(&text);
             let map = Map::default();
             let decoded = ViewText {
@@ -290,14 +289,15 @@ impl<'d> Acc<'d> {
                 map: &map,
             };
             let mut sink = Sink::new();
-            self.detectors.injection.scan(&decoded, self.kind, &mut sink);
+            if trigger.reversed {
+                self.detectors.injection.scan(&decoded, self.kind, &mut sink);
+                sink.matches.retain(|m| m.range.end == text.len());
+            } else {
+                self.detectors.injection.scan_first(&decoded, self.kind, &mut sink);
+            }
             for m in &mut sink.matches {
-                let r = m.range.clone();
-                m.range = if reversed {
-                    start + unit.len() - r.end..start + unit.len() - r.start
-                } else {
-                    start + r.start..start + r.end
-                };
+                let len = m.range.len();
+                m.range = start..start + len;
             }
             self.take(sink, back, Layer::Decoded, true);
         }

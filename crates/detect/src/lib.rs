@@ -21,7 +21,6 @@ mod secrets;
 mod settings;
 mod stream;
 mod terms;
-mod triggers;
 mod view;
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use crate::layers::{Acc, Seen};
 use crate::secrets::Secrets;
 use crate::settings::{Guards, Settings};
 use crate::terms::Terms;
-use crate::triggers::Triggers;
 use cordon_types::{Confidence, Finding, FindingKind, Guard, Layer, Problem, Problems, Report, SpanKind};
 use std::collections::BTreeMap;
 
@@ -20,7 +19,6 @@ pub struct Detectors {
     pub(crate) exfil: Exfil,
     pub(crate) secrets: Secrets,
     pub(crate) terms: Terms,
-    pub(crate) triggers: Triggers,
     pub(crate) settings: Settings,
 }
 
@@ -29,11 +27,13 @@ impl Detectors {
     pub fn new(s: &Settings) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let exfil = Exfil::new(s, &mut problems);
-        let injection = Injection::new(s);
         let terms = Terms::new(s, &mut problems);
         let secrets = Secrets::new();
-        let triggers = Triggers::new();
-        if !secrets.ready() || !triggers.ready() {
+        let injection = Injection::new(s);
+        for fault in injection.as_ref().err().into_iter().flatten() {
+            problems.push(Problem::new("", format!("an injection rule cannot be compiled: {fault}"), "this is a fault of the program"));
+        }
+        if !secrets.ready() {
             problems.push(Problem::new(
                 "",
                 "the detectors' literals cannot be compiled",
@@ -54,10 +54,11 @@ impl Detectors {
                 "give at least 4096 bytes",
             ));
         }
-        if problems.is_empty() {
-            Ok(Self { injection, exfil, secrets, terms, triggers, settings: s.clone() })
-        } else {
-            Err(Problems(problems))
+        match injection {
+            Ok(injection) if problems.is_empty() => {
+                Ok(Self { injection, exfil, secrets, terms, settings: s.clone() })
+            }
+            _ => Err(Problems(problems)),
         }
     }
 

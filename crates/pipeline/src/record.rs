@@ -368,6 +368,8 @@ impl crate::exchange::Exchange {
             Some(message) => format!("the upstream refused the request: {message}"),
             None => format!("the upstream refused the request ({})", said.kind),
         };
+        // What is no error's status would reach the caller as something else than a refusal.
+        let status = if (400..600).contains(&status) { status } else { 502 };
         Refusal {
             param: said.param.map(str::to_owned),
             ..Refusal::new(status, Why::Upstream(said.kind), public)

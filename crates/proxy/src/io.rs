@@ -1,7 +1,9 @@
 //! A caller that stops reading is let go: a write that makes no progress within the limit fails.
 
+use crate::busy::Work;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -12,11 +14,18 @@ pub(crate) struct Guarded<T> {
     inner: T,
     limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    work: Arc<Work>,
 }
 
 impl<T> Guarded<T> {
-    pub(crate) const fn new(inner: T, limit: Duration) -> Self {
-        Self { inner, limit, stalled: None }
+    pub(crate) const fn new(inner: T, limit: Duration, work: Arc<Work>) -> Self {
+        Self { inner, limit, stalled: None, work }
+    }
+
+    fn count(&self, progress: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = progress {
+            self.work.wrote(*bytes);
+        }
     }
 
     fn judge<R>(&mut self, cx: &mut Context<'_>, progress: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
@@ -47,6 +56,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let progress = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.count(&progress);
         self.judge(cx, progress)
     }
 
@@ -56,6 +66,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let progress = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.count(&progress);
         self.judge(cx, progress)
     }
 

@@ -3,7 +3,7 @@
 use crate::body::OutBody;
 use crate::route::REQUEST_ID;
 use bytes::Bytes;
-use cordon_pipeline::Refusal;
+use cordon_pipeline::{Refusal, Why};
 use cordon_types::{Dialect, RequestId};
 use cordon_wire::ApiError;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -45,6 +45,10 @@ pub(crate) fn refusal(dialect: Dialect, id: RequestId, refusal: &Refusal) -> Res
     }
     if refusal.status == 405 {
         builder = builder.header(header::ALLOW, refusal.param.clone().unwrap_or_default());
+    }
+    // Headers that contradict each other make it doubtful where the next request begins.
+    if refusal.status == 400 && refusal.why == Why::Header {
+        builder = builder.header(header::CONNECTION, "close");
     }
     // A client must not repeat what was refused by rule: it would be refused again.
     if (400..500).contains(&refusal.status) && !matches!(refusal.status, 408 | 429) {

@@ -68,17 +68,18 @@ async fn connection(worker: &Arc<Worker>, stream: TcpStream, tls: Option<TlsAcce
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let work = Arc::new(Work::default());
     match tls {
-        None => http(worker, Guarded::new(stream, limits.write_idle)).await,
+        None => http(worker, Guarded::new(stream, limits.write_idle, work.clone()), work).await,
         Some(acceptor) => {
             if let Ok(Ok(stream)) = timeout(limits.header_read, acceptor.accept(stream)).await {
-                http(worker, Guarded::new(stream, limits.write_idle)).await;
+                http(worker, Guarded::new(stream, limits.write_idle, work.clone()), work).await;
             }
         }
     }
 }
 
-async fn http<T>(worker: &Arc<Worker>, io: T)
+async fn http<T>(worker: &Arc<Worker>, io: T, work: Arc<Work>)
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -101,7 +102,6 @@ where
         .max_pending_accept_reset_streams(Some(20))
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(20));
-    let work = Arc::new(Work::default());
     let service = service_fn(|request| {
         let (worker, busy) = (worker.clone(), Busy::enter(&work));
         async move {
@@ -113,14 +113,14 @@ where
     let mut draining = worker.shared.draining.clone();
     // hyper's own timer knows HTTP/1.1 heads only: not the bytes by which the version is told, not HTTP/2.
     let mut look = interval_at(Instant::now() + limits.header_read, limits.header_read);
-    let (mut seen, mut asked) = (0, false);
+    let (mut seen, mut asked) = ((0, 0), false);
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = draining.wait_for(|d| *d) => break,
             _ = look.tick() => {
                 let idle = work.idle_since(&mut seen);
-                if idle && asked {
+                if (idle && asked) || work.not_taken_for(limits.write_idle) {
                     return;
                 }
                 if idle {

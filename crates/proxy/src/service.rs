@@ -109,10 +109,15 @@ async fn answer(
     }
 }
 
-/// One name, said once, and one of the operator's where the operator named some. A proxy before Cordon and Cordon
-/// must not read two names in one request.
+/// One framing, one name, each said once, and the name one of the operator's where the operator named some. A proxy
+/// before Cordon and Cordon must not read two things in one request.
 fn addressed(shared: &Shared, parts: &http::request::Parts) -> Result<(), Refusal> {
     let refuse = |status, text: &str| Err(Refusal::new(status, Why::Header, text.to_owned()));
+    // RFC 9112, section 6.1: what is not understood is refused. hyper looks at the last coding alone.
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|c| !c.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some() {
+        return refuse(400, "of transfer codings, `chunked` alone is taken, once");
+    }
     let Ok(host) = route::single(&parts.headers, header::HOST.as_str()) else {
         return refuse(400, "the header `host` must be sent once, in printable ASCII");
     };

@@ -62,10 +62,11 @@ fn texts_have_their_channels() {
     let channels: Vec<_> = event
         .parts
         .iter()
-        .map(|p| match p {
+        .filter_map(|p| match p {
             Part::Text { channel, text, splice: Splice::Free } => {
-                (channel.kind, channel.block, text.as_str())
+                Some((channel.kind, channel.block, text.as_str()))
             }
+            Part::Whole { splice: Splice::Refuse("id"), .. } => None,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -223,4 +224,18 @@ fn a_stream_of_denied_calls_accumulates() {
     assert_eq!(content.matches("[denied]").count(), 2);
     assert_eq!(after[&1]["finish_reason"], json!("stop"));
     assert_eq!(after[&0], before[&0]);
+}
+
+/// An id is a text that a caller can read; a call's element with nothing but its id belongs to the call.
+#[test]
+fn ids_are_texts_too() {
+    let event = parse(OP, "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"x1\"}]}}]}\n\n");
+    let rest = |p: &&Part| matches!(p, Part::CallRest { .. });
+    assert_eq!(event.parts.iter().filter(rest).count(), 1);
+    for id in ["c1", "x1"] {
+        assert!(event.parts.iter().any(|p| matches!(p, Part::Whole { text, .. } if text == id)), "{id}");
+    }
+    let part = event.parts.iter().position(|p| rest(&p)).unwrap();
+    let gone = event.render(&[EventEdit::DenyCall { part, notice: None }]).unwrap();
+    assert!(gone.is_none(), "{gone:?}");
 }

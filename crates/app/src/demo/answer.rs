@@ -48,10 +48,10 @@ impl Answer {
     }
 
     fn fail(&mut self, body: &Value) {
-        let error = &body["error"];
+        let error = at(body, "/error");
         if error.is_object() {
-            let kind = error["code"].as_str().or_else(|| error["type"].as_str()).unwrap_or("error");
-            self.error = Some((kind.to_owned(), text(&error["message"]).to_owned()));
+            let kind = at(error, "/code").as_str().or_else(|| at(error, "/type").as_str()).unwrap_or("error");
+            self.error = Some((kind.to_owned(), text(at(error, "/message")).to_owned()));
         }
     }
 
@@ -59,18 +59,20 @@ impl Answer {
         self.fail(body);
         match dialect {
             Dialect::OpenaiChat => {
-                let message = &body["choices"][0]["message"];
-                self.text.push_str(text(&message["content"]));
-                for call in list(&message["tool_calls"]) {
-                    let call = &call["function"];
-                    self.calls.push((text(&call["name"]).to_owned(), text(&call["arguments"]).to_owned()));
+                let message = at(body, "/choices/0/message");
+                self.text.push_str(text(at(message, "/content")));
+                for call in list(at(message, "/tool_calls")) {
+                    let call = at(call, "/function");
+                    self.calls
+                        .push((text(at(call, "/name")).to_owned(), text(at(call, "/arguments")).to_owned()));
                 }
             }
             Dialect::AnthropicMessages => {
-                for block in list(&body["content"]) {
-                    self.text.push_str(text(&block["text"]));
-                    if block["type"] == "tool_use" {
-                        self.calls.push((text(&block["name"]).to_owned(), block["input"].to_string()));
+                for block in list(at(body, "/content")) {
+                    self.text.push_str(text(at(block, "/text")));
+                    if at(block, "/type") == "tool_use" {
+                        self.calls
+                            .push((text(at(block, "/name")).to_owned(), at(block, "/input").to_string()));
                     }
                 }
             }
@@ -86,21 +88,21 @@ impl Answer {
         self.fail(&event);
         match dialect {
             Dialect::OpenaiChat => {
-                let delta = &event["choices"][0]["delta"];
+                let delta = at(&event, "/choices/0/delta");
                 self.text.push_str(text(&delta["content"]));
                 for call in list(&delta["tool_calls"]) {
-                    self.call(text(&call["function"]["name"]), text(&call["function"]["arguments"]));
+                    self.call(text(at(call, "/function/name")), text(at(call, "/function/arguments")));
                 }
             }
             Dialect::AnthropicMessages => {
-                self.complete |= event["type"] == "message_stop";
-                let block = &event["content_block"];
-                if block["type"] == "tool_use" {
-                    self.call(text(&block["name"]), "");
+                self.complete |= at(&event, "/type") == "message_stop";
+                let block = at(&event, "/content_block");
+                if at(block, "/type") == "tool_use" {
+                    self.call(text(at(block, "/name")), "");
                 }
-                self.text.push_str(text(&block["text"]));
-                self.text.push_str(text(&event["delta"]["text"]));
-                self.call("", text(&event["delta"]["partial_json"]));
+                self.text.push_str(text(at(block, "/text")));
+                self.text.push_str(text(at(&event, "/delta/text")));
+                self.call("", text(at(&event, "/delta/partial_json")));
             }
         }
     }
@@ -113,6 +115,12 @@ impl Answer {
             last.1.push_str(arguments);
         }
     }
+}
+
+/// The value at a JSON pointer; null where there is none.
+pub(super) fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    static NULL: Value = Value::Null;
+    value.pointer(pointer).unwrap_or(&NULL)
 }
 
 fn text(value: &Value) -> &str {

@@ -57,11 +57,11 @@ impl Evidence {
         self.entries.iter().filter(|e| of(&e.record)).collect()
     }
 
-    /// The records that count those turned away without a key: they had no exchange.
-    pub(super) fn turned_away(&self) -> Vec<&Entry> {
+    /// The records that count those turned away at the door for a reason: they had no exchange.
+    pub(super) fn turned_away(&self, reason: Reason) -> Vec<&Entry> {
         let turned_away = |record: &Record| {
             matches!(record, Record::Control(c)
-                if c.kind == ControlKind::Refusal && c.reason == Some(Reason::Unauthenticated))
+                if c.kind == ControlKind::Refusal && c.reason == Some(reason))
         };
         self.entries.iter().filter(|e| turned_away(&e.record)).collect()
     }

@@ -14,6 +14,8 @@ mod evidence;
 mod prompt;
 mod scenes;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod told;
 mod verdict;
 
@@ -113,7 +115,7 @@ fn sum_up(
     let search = evidence::search(&place.root, &never)?;
     // A search that finds nothing proves nothing, unless it finds what is there.
     let control = evidence::search(&place.root, &[Who::Runaway.purpose().to_owned()])?;
-    let works = !control.hits.is_empty();
+    let clean = search.hits.is_empty() && !control.hits.is_empty();
     Ok(Summary {
         scenes,
         records: evidence.size,
@@ -121,9 +123,8 @@ fn sum_up(
         root: evidence.root.clone(),
         files: search.files,
         strings: never.len(),
+        good: good && clean,
         hits: search.hits,
-        good: good && works && search.files > 0,
         kept: place.kept().then(|| place.root.clone()),
-    }
-    .settled())
+    })
 }

@@ -1,7 +1,7 @@
 //! Requests in both dialects, from the same words.
 
 use cordon_types::Dialect;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A request in the making.
 pub(super) struct Prompt {
@@ -91,22 +91,26 @@ impl Prompt {
     /// The request's body.
     pub(super) fn body(self) -> Value {
         let mut messages = self.messages;
-        let mut body = json!({"model": self.model, "stream": self.stream});
+        let mut body = Map::new();
+        body.insert("model".to_owned(), json!(self.model));
+        body.insert("stream".to_owned(), json!(self.stream));
         match (self.dialect, self.system) {
             (Dialect::OpenaiChat, Some(text)) => {
                 messages.insert(0, json!({"role": "system", "content": text}));
             }
-            (Dialect::AnthropicMessages, Some(text)) => body["system"] = json!(text),
+            (Dialect::AnthropicMessages, Some(text)) => {
+                body.insert("system".to_owned(), json!(text));
+            }
             (_, None) => {}
         }
         if self.dialect == Dialect::AnthropicMessages {
-            body["max_tokens"] = json!(500);
+            body.insert("max_tokens".to_owned(), json!(500));
         }
         if !self.tools.is_empty() {
-            body["tools"] = Value::Array(self.tools);
+            body.insert("tools".to_owned(), Value::Array(self.tools));
         }
-        body["messages"] = Value::Array(messages);
-        body
+        body.insert("messages".to_owned(), Value::Array(messages));
+        Value::Object(body)
     }
 }
 

@@ -3,6 +3,7 @@
 //! What always holds: the directory is new, its owner's alone, and gone at the end unless it is to be kept; the
 //! gateway is the one that `cordon serve` runs, with the config that a first start writes.
 
+use super::answer::at;
 use super::caller::Caller;
 use crate::control;
 use crate::data::DataDir;
@@ -129,7 +130,7 @@ impl Stage {
         for who in Who::ALL {
             let body = json!({"kind": "agent", "agent": who.name(), "label": "demo"});
             let made = stage.ask("POST", "/cordon/v1/keys", &body)?;
-            let text = made["text"].as_str().unwrap_or_default();
+            let text = at(&made, "/text").as_str().unwrap_or_default();
             stage.keys.push((who, Secret::new(text.to_owned())));
         }
         Ok(stage)
@@ -151,7 +152,7 @@ impl Stage {
         if reply.status == 200 {
             return Ok(reply.body);
         }
-        Err(AppError::Demo(format!("{path}: {}", reply.body["error"]["message"])))
+        Err(AppError::Demo(format!("{path}: {}", at(&reply.body, "/error/message"))))
     }
 
     /// Stops the gateway; what it wrote stays until the place is dropped.

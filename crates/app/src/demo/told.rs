@@ -96,7 +96,7 @@ impl Scene {
 
     fn to_text(&self) -> String {
         let how = format!("{}{}", self.dialect, if self.stream { ", stream" } else { "" });
-        let mut text = format!("{:>2}  {:<8} {:<66} {how:>17}", self.number, self.word, self.title);
+        let mut text = format!("\n{:>2}  {:<8} {:<66} {how:>17}", self.number, self.word, self.title);
         let records: Vec<String> = self.records.iter().map(u64::to_string).collect();
         let noun = if self.records.len() == 1 { "proof of inclusion" } else { "proofs of inclusion" };
         let record = format!("{}; {noun} verified", records.join(", "));
@@ -111,12 +111,6 @@ impl Scene {
 }
 
 impl Summary {
-    /// With what the search found taken into account.
-    pub(super) fn settled(mut self) -> Self {
-        self.good &= self.hits.is_empty();
-        self
-    }
-
     fn to_json(&self) -> Value {
         json!({
             "scenes": self.scenes, "ok": self.good,

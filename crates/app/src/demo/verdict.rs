@@ -2,7 +2,7 @@
 
 use super::Played;
 use super::evidence::{Entry, Evidence};
-use super::scenes::{Expect, How, Key, Kind};
+use super::scenes::{Expect, How, Kind};
 use super::told::Scene;
 use cordon_ledger::{
     CallJudged, Control, Decision, Finish, Intent, Judged, Known, Obligation, Outcome, Reason, Record,
@@ -46,12 +46,14 @@ pub(super) fn judge(number: usize, played: &Played, evidence: &Evidence) -> Scen
     }
 }
 
-/// The records of a scene.
+/// The records of a scene. Those turned away before their body was read are counted together, by reason.
 fn entries<'e>(played: &Played, evidence: &'e Evidence) -> Vec<&'e Entry> {
-    let mut entries = match played.script.key {
-        Key::Of(_) => played.answer.request.map(|r| evidence.of(r)).unwrap_or_default(),
-        Key::Missing | Key::Wrong => evidence.turned_away(),
-    };
+    let mut entries = played.answer.request.map(|r| evidence.of(r)).unwrap_or_default();
+    if let Some(reason) = played.script.expect.reason
+        && entries.is_empty()
+    {
+        entries = evidence.turned_away(reason);
+    }
     if played.script.how == How::KilledMidway {
         entries.extend(evidence.kills());
         entries.sort_by_key(|e| e.index);
@@ -160,7 +162,8 @@ fn ended(outcome: &Outcome) -> Vec<String> {
         parts.push(called(call));
     }
     if outcome.finish == Finish::Complete {
-        parts.push(decision("answer", &outcome.judged));
+        let what = if parts.is_empty() { "answer" } else { "rest of the answer" };
+        parts.push(decision(what, &outcome.judged));
     } else {
         parts.push(format!("answer ended: {}", outcome.finish.name()));
     }

@@ -1,281 +1,369 @@
-//! Finds where rules match: one pass for places where a rule's first word may begin, then one walk of a lazy automaton from
-//! each such word, for all rules at once.
+//! Finds where rules of languages with spaces match: one pass over the words of a text, with the places in patterns
+//! that are reached so far.
+//!
+//! ```text
+//! word -> symbols -> (does a pattern start with the word before this one, and may this one follow?) -> threads
+//! ```
 //!
 //! What always holds:
-//! - Whether a rule matches at a start depends on the text from there on, at most [`REACH`] bytes, and on the one
-//!   character before; so a stream can be cut anywhere.
-//! - Work is bounded by `REACH` steps for each starting word; the automaton never goes back.
+//! - Whether a pattern matches from a start on depends on the text from there on, at most [`REACH`] bytes; of two
+//!   threads at the same place the one that started later stays. So a stream can be cut anywhere.
+//! - Work is one step of each thread for each word; there is at most one thread for a place in a pattern.
 
-use super::template::Start;
-use regex_automata::hybrid::LazyStateID;
-use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson;
-use regex_automata::util::pool::Pool;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, MatchKind};
-use std::fmt;
+use super::graph::{Builder, Graph, Node};
+use super::lexicon::{Gap, Lexicon, Symbol, TRIGGER, Token, Tokens, Words, room};
+use super::template::Item;
 
 /// The longest match, in bytes of the view. Long enough for the longest phrase of any rule with its gaps.
 pub(super) const REACH: usize = 320;
-/// Most memory that one lazy automaton's states take; beyond, it starts afresh.
-const CACHE: usize = 64 << 20;
-
-type CachePool =
-    Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>>;
 
 /// All patterns, compiled.
+#[derive(Debug)]
 pub(super) struct Matcher {
-    starts: Starts,
-    dfa: DFA,
-    caches: CachePool,
-    /// The words that patterns start with, sorted.
-    words: Vec<String>,
-    /// For each pattern: whether letters on either side of a match forbid it.
-    whole_words: Vec<bool>,
+    lexicon: Lexicon,
+    graph: Graph,
+    /// By symbol: where patterns that start with it go on.
+    starts: Vec<Start>,
+    /// For each symbol that patterns start with, the symbols that may come next, as bits.
+    followers: Vec<u64>,
+    /// Words of bits for one symbol.
+    stride: usize,
 }
 
-/// Where a walk may begin: a filter that may say yes too often, never no wrongly.
-struct Starts {
-    /// By a hash of three bytes: what words begin so. Words of one or two bytes count as whole words.
-    table: Vec<u8>,
-    /// Words that end where letters end, sorted.
-    whole: Vec<String>,
-}
-
-/// A word of `whole` begins so.
-const WHOLE: u8 = 1;
-/// A word that may go on begins so.
-const OPEN: u8 = 2;
-
-impl Starts {
-    fn new(starts: &[Start]) -> Self {
-        let mut made = Self { table: vec![0; 1 << 16], whole: Vec::new() };
-        for start in starts {
-            let flag = if start.open_end { OPEN } else { WHOLE };
-            match start.text.as_bytes() {
-                [a, b, c, ..] => made.mark(Self::key(*a, *b, *c), flag),
-                [a, b] => (0..=u8::MAX).for_each(|c| made.mark(Self::key(*a, *b, c), flag)),
-                [a] => {
-                    for b in 0..=u8::MAX {
-                        (0..=u8::MAX).for_each(|c| made.mark(Self::key(*a, b, c), flag));
-                    }
-                }
-                [] => {}
-            }
-            if !start.open_end {
-                made.whole.push(start.text.clone());
-            }
-        }
-        made.whole.sort_unstable();
-        made.whole.dedup();
-        made
-    }
-
-    fn may(&self, text: &str, at: usize) -> bool {
-        let mut bytes = text.as_bytes().iter().skip(at).copied();
-        let (a, b, c) = (bytes.next().unwrap_or(0), bytes.next().unwrap_or(0), bytes.next().unwrap_or(0));
-        match self.table.get(Self::key(a, b, c)).copied().unwrap_or(OPEN) {
-            0 => false,
-            WHOLE if a.is_ascii_alphanumeric() => {
-                let rest = text.get(at..).unwrap_or("");
-                let end = rest.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
-                let word = rest.get(..end).unwrap_or("");
-                // A word of several parts (`e-mail`) is left to the walk.
-                let from = self.whole.partition_point(|w| w.as_str() < word);
-                self.whole.get(from).is_some_and(|w| {
-                    w.strip_prefix(word)
-                        .is_some_and(|more| !more.starts_with(|c: char| c.is_ascii_alphanumeric()))
-                }) || rest.as_bytes().get(end).is_some_and(|b| *b >= 0x80)
-            }
-            _ => true,
-        }
-    }
-
-    fn key(a: u8, b: u8, c: u8) -> usize {
-        (usize::from(u16::from_be_bytes([a, b])) ^ (usize::from(c) << 5).wrapping_mul(7)) & 0xffff
-    }
-
-    fn mark(&mut self, key: usize, flag: u8) {
-        if let Some(entry) = self.table.get_mut(key) {
-            *entry |= flag;
-        }
-    }
-}
-
-impl fmt::Debug for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Matcher").field("patterns", &self.whole_words.len()).finish_non_exhaustive()
-    }
+/// What starts with a symbol.
+#[derive(Clone, Debug, Default)]
+struct Start {
+    /// Places after it.
+    places: Vec<Node>,
+    /// Patterns that it is all of.
+    whole: Vec<u16>,
+    /// Whether any word may come next.
+    anything: bool,
+    /// Which row of `followers` is its.
+    row: Option<usize>,
 }
 
 /// One match of one pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
-    pub(super) pattern: usize,
+    pub(super) pattern: u16,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// What a walk from one start found.
-#[derive(Debug, PartialEq, Eq)]
-enum Walk {
-    Decided,
-    /// The text ended while matches were still possible.
-    RanOut,
+/// A place that a reading has reached.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    node: Node,
+    /// How many words of any kind may still come.
+    left: u8,
+    start: usize,
+}
+
+/// What a reading of a text showed.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) hits: Vec<Hit>,
+    /// Words that give away another reading: where, and their symbol.
+    pub(super) triggers: Vec<(usize, Symbol)>,
+    /// The earliest start that the end of an unfinished text leaves undecided.
+    pub(super) open: Option<usize>,
+    /// Whether a word of a script without spaces was met.
+    pub(super) dense: bool,
 }
 
 impl Matcher {
-    /// Compiles expressions (without look-around), the words they start with, and whether each wants whole words.
-    pub(super) fn new(
-        regexes: &[String],
-        starts: Vec<Start>,
-        whole_words: Vec<bool>,
-    ) -> Result<Self, String> {
-        let dfa = DFA::builder()
-            .configure(
-                DFA::config()
-                    .match_kind(MatchKind::All)
-                    .cache_capacity(CACHE)
-                    .skip_cache_capacity_check(true),
-            )
-            .syntax(syntax::Config::new().unicode(true).utf8(true))
-            .thompson(thompson::Config::new().shrink(false))
-            .build_many(regexes)
-            .map_err(|e| e.to_string())?;
-        let exact = Starts::new(&starts);
-        let mut words: Vec<String> = starts.into_iter().map(|s| s.text).collect();
-        words.sort_unstable();
-        words.dedup();
-        let starts = exact;
-        let fresh = dfa.clone();
-        let caches: CachePool = Pool::new(Box::new(move || fresh.create_cache()));
-        Ok(Self { starts, dfa, caches, words, whole_words })
+    /// Compiles patterns, each with its number.
+    pub(super) fn new(patterns: &[(Vec<Item>, u16)]) -> Self {
+        let (mut words, mut builder) = (Words::default(), Builder::default());
+        let mut roots = Vec::new();
+        for (row, number) in patterns {
+            roots.push(builder.add(row, *number, &mut |text, open| words.symbol(text, open)));
+        }
+        let graph = builder.build();
+        let stride = words.len().div_ceil(64);
+        let mut made =
+            Self { starts: vec![Start::default(); words.len()], followers: Vec::new(), stride, lexicon: words.build(), graph };
+        for root in roots {
+            for node in made.graph.closure(root).to_vec() {
+                for (symbol, next) in made.graph.words(node).to_vec() {
+                    made.start(symbol, next);
+                }
+            }
+        }
+        made
     }
 
-    /// Calls `hit` with every pattern's longest match at every start from `floor` on, and `open` with every start
-    /// that the end of an unfinished text leaves undecided.
-    pub(super) fn find(
-        &self,
-        text: &str,
-        floor: usize,
-        closed: bool,
-        mut hit: impl FnMut(Hit),
-        mut open: impl FnMut(usize),
-    ) {
-        let bytes = text.as_bytes();
-        let mut cache = None;
-        let mut ends: Vec<Hit> = Vec::new();
-        let mut before = floor.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
-        for (start, rest) in bytes.get(floor..).unwrap_or_default().windows(1).enumerate() {
-            let start = start + floor;
-            let first = rest.first().copied().unwrap_or(0);
-            let inside = before.is_ascii_alphanumeric() && first.is_ascii_alphanumeric();
-            before = first;
-            if inside || !self.starts.may(text, start) || joined_before(text, start) {
+    fn start(&mut self, symbol: Symbol, next: Node) {
+        let Some(start) = self.starts.get_mut(usize::from(symbol)) else { return };
+        let row = *start.row.get_or_insert_with(|| {
+            self.followers.resize(self.followers.len() + self.stride, 0);
+            self.followers.len() / self.stride - 1
+        });
+        for node in self.graph.closure(next) {
+            start.whole.extend(self.graph.accepts(*node));
+            if self.graph.any(*node) == 0 && self.graph.words(*node).is_empty() {
                 continue;
             }
-            let cache = cache.get_or_insert_with(|| self.caches.get());
-            ends.clear();
-            match self.walk(cache, text, start, closed, &mut ends) {
-                Walk::Decided => ends.iter().for_each(|h| hit(*h)),
-                Walk::RanOut => open(start),
-            }
-        }
-        if !closed && let Some(start) = self.begun(text, floor) {
-            open(start);
-        }
-    }
-
-    /// Where a word that a pattern starts with may have begun at the end of an unfinished text.
-    fn begun(&self, text: &str, floor: usize) -> Option<usize> {
-        let longest = self.words.iter().map(String::len).max().unwrap_or(0);
-        let mut from = text.len().saturating_sub(longest).max(floor);
-        while from < text.len() {
-            if let Some(tail) = text.get(from..) {
-                let at = self.words.partition_point(|w| w.as_str() < tail);
-                if self.words.get(at).is_some_and(|w| w.starts_with(tail)) && !joined_before(text, from) {
-                    return Some(from);
-                }
-            }
-            from += 1;
-        }
-        None
-    }
-
-    fn walk(&self, cache: &mut Cache, text: &str, start: usize, closed: bool, ends: &mut Vec<Hit>) -> Walk {
-        let bytes = text.as_bytes();
-        let stop = bytes.len().min(start.saturating_add(REACH));
-        let input = Input::new(text).span(start..stop).anchored(Anchored::Yes);
-        // The automaton never gives up: it has no quit bytes and may clear its cache as often as it likes.
-        let Ok(mut state) = self.dfa.start_state_forward(cache, &input) else { return Walk::Decided };
-        for (i, byte) in bytes.iter().enumerate().take(stop).skip(start) {
-            let Ok(next) = self.dfa.next_state(cache, state, *byte) else { return Walk::Decided };
-            state = next;
-            if state.is_tagged() {
-                if state.is_match() {
-                    self.collect(cache, state, text, start, i, ends);
-                } else if state.is_dead() || state.is_quit() {
-                    return Walk::Decided;
+            start.anything |= self.graph.any(*node) > 0;
+            start.places.push(*node);
+            for (follower, _) in self.graph.words(*node) {
+                let bit = usize::from(*follower);
+                if let Some(word) = self.followers.get_mut(row * self.stride + bit / 64) {
+                    *word |= 1 << (bit % 64);
                 }
             }
         }
-        if stop == bytes.len() && !closed {
-            return Walk::RanOut;
+    }
+
+    /// Whether `next` may follow `first` in some pattern that starts with `first`.
+    fn follows(&self, first: Symbol, next: Symbol) -> bool {
+        let Some(start) = self.starts.get(usize::from(first)) else { return false };
+        let bit = usize::from(next);
+        let known = start.row.and_then(|row| self.followers.get(row * self.stride + bit / 64));
+        next < TRIGGER && known.is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+
+    fn begins(&self, symbol: Symbol) -> Option<&Start> {
+        self.starts.get(usize::from(symbol)).filter(|s| s.row.is_some())
+    }
+
+    /// Reads `text` from `floor` on. `closed` says that it ends here.
+    pub(super) fn find(&self, text: &str, floor: usize, closed: bool) -> Found {
+        let mut reading = Reading::new(self);
+        for token in Tokens::new(text, floor) {
+            let inside = token.start == floor && continues(text, floor);
+            if token.end == text.len() && !closed {
+                reading.last(text, token);
+                return reading.found;
+            }
+            if token.spaced && !inside {
+                reading.step(text, token);
+            } else {
+                reading.skip(token);
+            }
         }
-        if let Ok(state) = self.dfa.next_eoi_state(cache, state)
-            && state.is_match()
+        if !closed {
+            reading.leave_open();
+        }
+        reading.found
+    }
+
+    /// The matches that start with the first word of `text`.
+    pub(super) fn find_first(&self, text: &str) -> Vec<Hit> {
+        let mut reading = Reading::new(self);
+        for token in Tokens::new(text, 0) {
+            reading.step(text, token);
+            reading.sterile = true;
+            if reading.threads.is_empty() && reading.before.is_none() {
+                break;
+            }
+        }
+        reading.found.hits
+    }
+}
+
+/// Whether the word at `floor` goes on from before it: no word starts there.
+fn continues(text: &str, floor: usize) -> bool {
+    let letter = |c: char| super::lexicon::kind(c) == super::lexicon::Kind::Spaced;
+    text.get(..floor).and_then(|t| t.chars().next_back()).is_some_and(letter)
+}
+
+/// The word before, if patterns may start with it: where it starts, and its symbols.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    start: usize,
+    symbols: [Symbol; 4],
+}
+
+/// One reading of a text.
+struct Reading<'m> {
+    matcher: &'m Matcher,
+    threads: Vec<Thread>,
+    spare: Vec<Thread>,
+    before: Option<Before>,
+    /// No further matches start.
+    sterile: bool,
+    found: Found,
+}
+
+impl<'m> Reading<'m> {
+    fn new(matcher: &'m Matcher) -> Self {
+        Self { matcher, threads: Vec::new(), spare: Vec::new(), before: None, sterile: false, found: Found::default() }
+    }
+
+    /// A word that no pattern knows.
+    fn skip(&mut self, token: Token) {
+        self.found.dense |= !token.spaced;
+        self.before = None;
+        if !self.threads.is_empty() {
+            self.advance(token, &[]);
+        }
+    }
+
+    fn step(&mut self, text: &str, token: Token) {
+        self.found.dense |= !token.spaced;
+        let mut room = room();
+        let symbols = self.matcher.lexicon.symbols(text.as_bytes(), token.start, token.end, &mut room);
+        if let Some(before) = self.before.take()
+            && token.gap != Gap::None
         {
-            self.collect(cache, state, text, start, stop, ends);
+            self.spawn(before, symbols);
         }
-        Walk::Decided
+        if !self.threads.is_empty() {
+            self.advance(token, symbols);
+        }
+        if !symbols.is_empty() && !self.sterile {
+            self.begin(token, symbols);
+        }
     }
 
-    /// Notes the patterns that match `start..end`; a longer match of a pattern replaces a shorter one.
-    fn collect(
-        &self,
-        cache: &Cache,
-        state: LazyStateID,
-        text: &str,
-        start: usize,
-        end: usize,
-        ends: &mut Vec<Hit>,
-    ) {
-        let joined = joined_after(text, end);
-        for i in 0..self.dfa.match_len(cache, state) {
-            let pattern = self.dfa.match_pattern(cache, state, i).as_usize();
-            if joined && self.whole_words.get(pattern).copied().unwrap_or(true) {
+    /// Threads for the patterns that start with the word before, where this one may follow it.
+    fn spawn(&mut self, before: Before, symbols: &[Symbol]) {
+        let from = self.threads.len();
+        for first in before.symbols.into_iter().filter(|s| *s != 0) {
+            let Some(start) = self.matcher.begins(first) else { continue };
+            if start.anything || symbols.iter().any(|s| self.matcher.follows(first, *s)) {
+                self.threads.extend(start.places.iter().map(|node| Thread {
+                    node: *node,
+                    left: self.matcher.graph.any(*node),
+                    start: before.start,
+                }));
+            }
+        }
+        // The latest start comes first: it is the one that stays where two threads meet.
+        let new = self.threads.len() - from;
+        self.threads.rotate_right(new);
+    }
+
+    fn begin(&mut self, token: Token, symbols: &[Symbol]) {
+        let mut first = [0; 4];
+        let mut n = 0;
+        for symbol in symbols {
+            if *symbol >= TRIGGER {
+                self.found.triggers.push((token.start, *symbol));
+            } else if let Some(start) = self.matcher.begins(*symbol) {
+                for pattern in &start.whole {
+                    self.found.hits.push(Hit { pattern: *pattern, start: token.start, end: token.end });
+                }
+                if let Some(slot) = first.get_mut(n).filter(|_| !start.places.is_empty()) {
+                    *slot = *symbol;
+                    n += 1;
+                }
+            }
+        }
+        if n > 0 {
+            self.before = Some(Before { start: token.start, symbols: first });
+        }
+    }
+
+    /// Takes every thread over one word.
+    fn advance(&mut self, token: Token, symbols: &[Symbol]) {
+        let mut next = std::mem::take(&mut self.spare);
+        next.clear();
+        let mut met = Met::default();
+        let graph = &self.matcher.graph;
+        for i in 0..self.threads.len() {
+            let Some(t) = self.threads.get(i).copied() else { break };
+            if token.end - t.start > REACH {
                 continue;
             }
-            match ends.iter_mut().find(|h| h.pattern == pattern) {
-                Some(h) => h.end = end,
-                None => ends.push(Hit { pattern, start, end }),
+            let max = graph.any(t.node);
+            let between = t.left < max;
+            if token.gap == Gap::None {
+                // The script changed inside a word of any kind: still the same word.
+                if between {
+                    met.push(&mut next, t);
+                }
+                continue;
+            }
+            if between && token.gap == Gap::Hard {
+                continue;
+            }
+            for symbol in symbols {
+                for target in graph.step(t.node, *symbol) {
+                    self.reach(target, t.start, token.end, &mut next, &mut met);
+                }
+            }
+            if t.left > 0 {
+                met.push(&mut next, Thread { left: t.left - 1, ..t });
+                for node in graph.closure(t.node).iter().filter(|n| **n != t.node) {
+                    met.push(&mut next, Thread { node: *node, left: graph.any(*node), start: t.start });
+                }
+            }
+        }
+        self.spare = std::mem::replace(&mut self.threads, next);
+    }
+
+    fn reach(&mut self, target: Node, start: usize, end: usize, next: &mut Vec<Thread>, met: &mut Met) {
+        let graph = &self.matcher.graph;
+        for node in graph.closure(target) {
+            if let Some(pattern) = graph.accepts(*node) {
+                let hit = Hit { pattern, start, end };
+                if self.found.hits.iter().rev().take(8).all(|h| *h != hit) {
+                    self.found.hits.push(hit);
+                }
+            }
+            let left = graph.any(*node);
+            if left > 0 || !graph.words(*node).is_empty() {
+                met.push(next, Thread { node: *node, left, start });
             }
         }
     }
+
+    /// The last word of a text that goes on: it may become another.
+    fn last(&mut self, text: &str, token: Token) {
+        self.found.dense |= !token.spaced;
+        if let Some(before) = self.before.take()
+            && token.gap != Gap::None
+        {
+            let part = text.get(token.start..token.end).unwrap_or("");
+            let mut room = room();
+            let matcher = self.matcher;
+            let now = matcher.lexicon.symbols(text.as_bytes(), token.start, token.end, &mut room);
+            let later = matcher.lexicon.begun(part);
+            for first in before.symbols.into_iter().filter(|s| *s != 0) {
+                let start = matcher.begins(first);
+                if start.is_some_and(|s| s.anything)
+                    || now.iter().any(|s| matcher.follows(first, *s))
+                    || later.is_none_or(|l| l.iter().any(|(_, s)| matcher.follows(first, *s)))
+                {
+                    self.open(before.start);
+                }
+            }
+        }
+        self.leave_open();
+    }
+
+    /// Everything that more text could still decide.
+    fn leave_open(&mut self) {
+        if let Some(before) = self.before {
+            self.open(before.start);
+        }
+        if let Some(earliest) = self.threads.iter().map(|t| t.start).min() {
+            self.open(earliest);
+        }
+    }
+
+    fn open(&mut self, at: usize) {
+        self.found.open = Some(self.found.open.map_or(at, |o| o.min(at)));
+    }
 }
 
-/// Whether a letter or digit of a script with spaces stands directly before `at`, so that no word starts there.
-fn joined_before(text: &str, at: usize) -> bool {
-    let Some(next) = text.get(at..).and_then(|t| t.chars().next()) else { return true };
-    let Some(prev) = text.get(..at).and_then(|t| t.chars().next_back()) else { return false };
-    continues_word(next) && continues_word(prev)
+/// Which places a step has reached already.
+#[derive(Debug, Default)]
+struct Met {
+    bits: [u64; 8],
 }
 
-fn joined_after(text: &str, at: usize) -> bool {
-    text.get(at..).and_then(|t| t.chars().next()).is_some_and(continues_word)
-}
-
-/// Letters and digits of scripts that put spaces between words. Chinese, Japanese, Thai and Korean (whose
-/// particles join nouns) are not among them.
-fn continues_word(c: char) -> bool {
-    match c {
-        '\0'..='\x7f' => c.is_ascii_alphanumeric(),
-        '\u{e00}'..='\u{eff}'
-        | '\u{1100}'..='\u{11ff}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7ff}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{20000}'..='\u{3ffff}' => false,
-        _ => c.is_alphanumeric(),
+impl Met {
+    fn push(&mut self, next: &mut Vec<Thread>, t: Thread) {
+        let at = (t.node.wrapping_mul(0x9E37_79B1) ^ u32::from(t.left) << 23) >> 23;
+        let Some(word) = self.bits.get_mut((at / 64) as usize) else { return };
+        let bit = 1 << (at % 64);
+        if *word & bit == 0 || !next.iter().any(|n| n.node == t.node && n.left == t.left) {
+            *word |= bit;
+            next.push(t);
+        }
     }
 }

@@ -12,7 +12,11 @@
 //! What this deliberately does not do: understand. A bare request in a tool result, without any of the tricks
 //! below, looks like any other sentence to rules.
 
+mod dense;
+mod graph;
 mod hidden;
+mod lexicon;
+mod markup;
 mod matcher;
 mod mention;
 mod rules;
@@ -23,45 +27,94 @@ mod tests;
 use crate::settings::Settings;
 use crate::view::{HiddenRun, Sink, ViewText};
 use cordon_types::{FindingKind, SpanKind};
-use matcher::Matcher;
+use dense::Dense;
+use markup::Markup;
+use matcher::{Hit, Matcher};
 pub(crate) use rules::CATALOGUE;
-use rules::Rule;
+use rules::{Form, Rule};
 
 /// The compiled rules.
 #[derive(Debug)]
 pub(crate) struct Injection {
-    /// Rules whose phrases start with ASCII letters once folded: most languages of Europe.
-    latin: Group,
-    /// All others; a text of ASCII alone need not be asked about them.
-    others: Group,
+    words: Matcher,
+    dense: Dense,
+    markup: Markup,
+    /// The rule of each pattern.
+    rules: Vec<&'static Rule>,
     /// From this weight on, in thousandths, one match alone is a finding.
     alone: u16,
 }
 
+/// A word that gives away another reading of the text from there on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trigger {
+    /// Where it starts, in the view.
+    pub(crate) start: usize,
+    /// Read backwards; else as rot13.
+    pub(crate) reversed: bool,
+}
+
 impl Injection {
-    /// Compiles the rules. A rule that does not compile is a defect that the tests find; it is left out here.
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let (mut latin, mut others) = (Sources::default(), Sources::default());
+    /// Compiles the rules. Errors name every pattern that cannot be used.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Vec<String>> {
+        let (mut words, mut dense, mut markup) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rules: Vec<&'static Rule> = Vec::new();
+        let mut faults = Vec::new();
         for rule in rules::all() {
             for pattern in rule.patterns {
-                if let Ok(compiled) = rules::compile(rule, pattern) {
-                    let ascii = compiled.starts.iter().all(|s| s.text.is_ascii());
-                    if ascii { &mut latin } else { &mut others }.add(rule, compiled);
+                let number = u16::try_from(rules.len()).unwrap_or(u16::MAX);
+                rules.push(rule);
+                if rule.form == Form::Markup {
+                    markup.push((*pattern, number));
+                    continue;
+                }
+                match rules::parse(pattern) {
+                    Ok(row) if rule.form == Form::Words => words.push((row, number)),
+                    Ok(row) => dense.push((row, number)),
+                    Err(fault) => faults.push(format!("{}: {fault}", rule.name)),
                 }
             }
         }
-        Self {
-            latin: latin.build(),
-            others: others.build(),
-            alone: thousandths(settings.injection_threshold),
+        let words = Matcher::new(&words);
+        let (dense, markup) = (Dense::new(&dense), Markup::new(&markup));
+        match (dense, markup) {
+            (Ok(dense), Ok(markup)) if faults.is_empty() => {
+                let alone = thousandths(settings.injection_threshold);
+                Ok(Self { words, dense, markup, rules, alone })
+            }
+            (dense, markup) => {
+                faults.extend(dense.err());
+                faults.extend(markup.err());
+                Err(faults)
+            }
         }
     }
 
-    /// Finds rules' matches in one view.
-    pub(crate) fn scan(&self, view: &ViewText<'_>, kind: SpanKind, sink: &mut Sink) {
-        self.latin.scan(view, kind, self.alone, sink);
-        if !view.lower.is_ascii() {
-            self.others.scan(view, kind, self.alone, sink);
+    /// Finds rules' matches in one view, and the words that give away another reading.
+    pub(crate) fn scan(&self, view: &ViewText<'_>, kind: SpanKind, sink: &mut Sink) -> Vec<Trigger> {
+        let found = self.words.find(view.lower, view.floor, view.closed);
+        for hit in &found.hits {
+            self.take(*hit, view, kind, sink);
+        }
+        let open = self.markup.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink));
+        // Below U+05C0 no script of these rules is written.
+        let open = open.into_iter().chain(found.open);
+        let dense = if view.lower.bytes().any(|b| b >= 0xD7) {
+            self.dense.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink))
+        } else {
+            None
+        };
+        if let Some(open) = open.chain(dense).min() {
+            sink.open(open);
+        }
+        let trigger = |(start, symbol)| Trigger { start, reversed: symbol >= lexicon::REVERSED };
+        found.triggers.into_iter().map(trigger).collect()
+    }
+
+    /// Finds the matches that start with the first word of a view.
+    pub(crate) fn scan_first(&self, view: &ViewText<'_>, kind: SpanKind, sink: &mut Sink) {
+        for hit in self.words.find_first(view.lower) {
+            self.take(hit, view, kind, sink);
         }
     }
 
@@ -69,68 +122,18 @@ impl Injection {
     pub(crate) fn hidden(&self, run: &HiddenRun, kind: SpanKind) -> Option<(u16, &'static str)> {
         hidden::judge(run, kind)
     }
-}
 
-/// Rules that are matched together.
-#[derive(Debug)]
-struct Group {
-    /// None only if the rules do not compile together, which the tests rule out.
-    matcher: Option<Matcher>,
-    /// The rule of each pattern.
-    rules: Vec<&'static Rule>,
-}
-
-impl Group {
-    fn scan(&self, view: &ViewText<'_>, kind: SpanKind, alone: u16, sink: &mut Sink) {
-        let Some(matcher) = &self.matcher else {
-            // SECURITY: without rules nothing can be called clean.
-            sink.found(view.floor..view.text.len(), FindingKind::Injection, 1000, "injection.unscanned");
-            return;
-        };
-        let mut open = usize::MAX;
-        matcher.find(
-            view.lower,
-            view.floor,
-            view.closed,
-            |hit| {
-                let Some(rule) = self.rules.get(hit.pattern) else { return };
-                let mut weight = rule.weight(kind);
-                if rule.discounts_mentions() && mention::is_mention(view, hit.start) {
-                    weight = weight.saturating_mul(2) / 5;
-                }
-                if weight >= alone {
-                    sink.found(hit.start..hit.end, rule.kind, weight, rule.name);
-                } else if weight > 0 {
-                    sink.signal(hit.start..hit.end, rule.kind, weight, rule.name);
-                }
-            },
-            |start| open = open.min(start),
-        );
-        if open != usize::MAX {
-            sink.open(open);
+    fn take(&self, hit: Hit, view: &ViewText<'_>, kind: SpanKind, sink: &mut Sink) {
+        let Some(rule) = self.rules.get(usize::from(hit.pattern)) else { return };
+        let mut weight = rule.weight(kind);
+        if rule.discounts_mentions(kind) && mention::is_mention(view, hit.start) {
+            weight = weight.saturating_mul(2) / 5;
         }
-    }
-}
-
-/// Compiled patterns on their way into a group.
-#[derive(Default)]
-struct Sources {
-    regexes: Vec<String>,
-    starts: Vec<template::Start>,
-    whole_words: Vec<bool>,
-    rules: Vec<&'static Rule>,
-}
-
-impl Sources {
-    fn add(&mut self, rule: &'static Rule, mut compiled: template::Compiled) {
-        self.regexes.push(compiled.regex);
-        self.starts.append(&mut compiled.starts);
-        self.whole_words.push(rule.whole_words());
-        self.rules.push(rule);
-    }
-
-    fn build(self) -> Group {
-        Group { matcher: Matcher::new(&self.regexes, self.starts, self.whole_words).ok(), rules: self.rules }
+        if weight >= self.alone {
+            sink.found(hit.start..hit.end, rule.kind, weight, rule.name);
+        } else if weight > 0 {
+            sink.signal(hit.start..hit.end, rule.kind, weight, rule.name);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use cordon_types::Layer;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
-static RULES: LazyLock<Injection> = LazyLock::new(|| Injection::new(&Settings::default()));
+static RULES: LazyLock<Injection> = LazyLock::new(|| Injection::new(&Settings::default()).unwrap());
 
 fn scan(text: &str, kind: SpanKind, closed: bool) -> (f32, Vec<&'static str>, usize) {
     let folded = fold(text);
@@ -45,16 +45,10 @@ fn clean(text: &str) {
 
 #[test]
 fn every_pattern_compiles() {
-    let mut broken = Vec::new();
+    assert_eq!(Injection::new(&Settings::default()).err(), None);
     for rule in rules::all() {
-        for pattern in rule.patterns {
-            if let Err(e) = rules::compile(rule, pattern) {
-                broken.push(format!("{}: {e}: {pattern}", rule.name));
-            }
-        }
+        assert!(!rule.patterns.is_empty(), "{}", rule.name);
     }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
-    assert!(RULES.latin.matcher.is_some() && RULES.others.matcher.is_some());
 }
 
 #[test]

@@ -186,6 +186,21 @@ fn the_longest_lists_still_fit_a_leaf() {
 }
 
 #[test]
+fn what_failed_comes_first_where_a_list_is_cut() {
+    let (names, digester) = (catalogue(), digester());
+    let predicate = |held| PredicateResult {
+        argument: names.name("anything", "argument", &digester),
+        predicate: Word::new("max"),
+        held,
+    };
+    let mut record = intent();
+    record.judged.predicates = (0..40).map(|n| predicate(n < 38)).collect();
+    let Ok(Record::Intent(cut)) = Record::decode(&record.encode()) else { panic!("it decodes") };
+    let held: Vec<_> = cut.judged.predicates.iter().map(|p| p.held).collect();
+    assert_eq!(held.iter().take(3).collect::<Vec<_>>(), [&false, &false, &true]);
+}
+
+#[test]
 fn a_strangers_name_is_a_digest() {
     let hidden = catalogue().name("patient John Doe", "tool", &digester());
     assert!(matches!(hidden, Name::Hidden(_)));

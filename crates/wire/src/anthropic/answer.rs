@@ -47,6 +47,9 @@ pub(crate) const STOP_DETAILS: Rule = Rule::As(
         req("type", Rule::Enum(&["refusal"])),
         opt("category", Rule::Id),
         opt("explanation", Rule::Text),
+        opt("recommended_model", Rule::Id),
+        opt("fallback_credit_token", Rule::Issued),
+        opt("fallback_has_prefill_claim", Rule::Bool),
     ]),
 );
 /// Tokens, and where they were spent.
@@ -55,6 +58,7 @@ pub(crate) const USAGE: Rule = Rule::Counters(&[
     opt("speed", Rule::Id),
     opt("inference_geo", Rule::Id),
     opt("iterations", Rule::Open),
+    opt("fallback_credit", Rule::Open),
 ]);
 /// The sandbox the provider held.
 pub(crate) const CONTAINER: Rule = Rule::Use(

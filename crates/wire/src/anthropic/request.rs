@@ -2,7 +2,7 @@
 //!
 //! Held against the official client's `MessageCreateParams` (beta form included) and `MessageCountTokensParams`.
 
-use super::blocks::{CACHE, MESSAGE_BLOCKS, TEXTS};
+use super::blocks::{CACHE, MESSAGE_BLOCKS, TEXT, TEXTS};
 use super::tools::{TOOL, tool};
 use crate::json::Doc;
 use crate::request::{Facts, Forced, turns};
@@ -41,15 +41,16 @@ const TOOL_CHOICE: Field = opt(
     },
 );
 const CHOICE: Rule = Rule::Object(&[opt("disable_parallel_tool_use", Rule::Bool)]);
-const DISPLAY: Field = opt("display", Rule::Enum(&["summarized", "omitted"]));
+const DISPLAY: Field = opt("display", Rule::Enum(&["summarized", "omitted", "updates"]));
+const BINDING: Field = opt("block_binding", NO_BETA);
 const THINKING: Field = opt(
     "thinking",
     Rule::Tagged {
         by: "type",
         default: None,
         variants: &[
-            ("enabled", Rule::Object(&[req("budget_tokens", Rule::Number), DISPLAY])),
-            ("adaptive", Rule::Object(&[DISPLAY])),
+            ("enabled", Rule::Object(&[req("budget_tokens", Rule::Number), DISPLAY, BINDING])),
+            ("adaptive", Rule::Object(&[DISPLAY, BINDING])),
             ("between_tools", Rule::Object(&[])),
             ("disabled", Rule::Object(&[])),
         ],
@@ -168,6 +169,7 @@ const COUNT: Rule = Rule::Object(&[
     MCP,
     CONTEXT,
     opt("compaction", NO_BETA),
+    opt("billing_policy", NO_BETA),
     opt("thread", NO_BETA),
     opt("betas", Rule::Refused("send betas in the `anthropic-beta` header")),
 ]);
@@ -183,7 +185,7 @@ const MESSAGE: Rule = Rule::Tagged {
             Rule::As(
                 SpanKind::System,
                 &Rule::Object(&[
-                    req("content", TEXTS),
+                    req("content", SYSTEM_BLOCKS),
                     opt("clear_at", NO_BETA),
                     opt("output_config", NO_BETA),
                 ]),
@@ -191,6 +193,14 @@ const MESSAGE: Rule = Rule::Tagged {
         ),
     ],
 };
+const SYSTEM_BLOCKS: Rule = Rule::Either(&[
+    Rule::Text,
+    Rule::Array(&Rule::Tagged {
+        by: "type",
+        default: None,
+        variants: &[TEXT, ("tool_addition", NO_BETA), ("tool_removal", NO_BETA)],
+    }),
+]);
 const BODY: Rule = Rule::Object(&[req("content", Rule::Either(&[Rule::Text, MESSAGE_BLOCKS]))]);
 
 /// Reads what the judge needs by name. The body has passed the table.

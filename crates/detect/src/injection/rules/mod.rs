@@ -13,7 +13,7 @@ mod override_en;
 mod vocabulary;
 mod western;
 
-use super::template::{self, Compiled, Script};
+use super::template::{self, Item};
 use cordon_types::{FindingKind, SpanKind};
 
 /// One rule: any of its patterns.
@@ -110,14 +110,11 @@ impl Rule {
         }
     }
 
-    /// Whether a match must not be part of a longer word.
-    pub(super) fn whole_words(&self) -> bool {
-        self.form == Form::Words
-    }
-
-    /// Whether the words around a match may turn it into a mention.
-    pub(super) fn discounts_mentions(&self) -> bool {
-        self.form != Form::Markup
+    /// Whether the words around a match may turn it into a mention. In data that a tool or document brought they
+    /// may not: who plants an attack there can also plant the words around it.
+    pub(super) fn discounts_mentions(&self, kind: SpanKind) -> bool {
+        let data = matches!(kind, SpanKind::ToolResult | SpanKind::ToolDefinition | SpanKind::Metadata);
+        self.form != Form::Markup && !data
     }
 }
 
@@ -129,13 +126,9 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     TABLES.iter().copied().flatten()
 }
 
-/// One pattern of a rule as an expression and its starts.
-pub(super) fn compile(rule: &Rule, pattern: &str) -> Result<Compiled, String> {
-    match rule.form {
-        Form::Words => template::compile(pattern, Script::Spaced, vocabulary::ROWS),
-        Form::Dense => template::compile(pattern, Script::Dense, vocabulary::ROWS),
-        Form::Markup => Ok(template::markup(pattern)),
-    }
+/// Parses a pattern of words.
+pub(super) fn parse(pattern: &str) -> Result<Vec<Item>, String> {
+    template::parse(pattern, vocabulary::ROWS)
 }
 
 const OTHERS: &[(FindingKind, &str, &str)] = &[
@@ -154,11 +147,6 @@ const OTHERS: &[(FindingKind, &str, &str)] = &[
         FindingKind::HiddenText,
         "hidden.bidi",
         "runs of bidirectional controls that reorder what a person sees",
-    ),
-    (
-        FindingKind::Injection,
-        "injection.unscanned",
-        "the rules could not be used, so nothing is called clean",
     ),
 ];
 

@@ -1,0 +1,48 @@
+//! What is fuzzed: each parser, the detectors, and the whole pipeline, as plain functions over bytes.
+//!
+//! What always holds: a target panics exactly when something that must hold does not; any bytes are taken. What it
+//! does not do: make inputs; `smoke` does, and libFuzzer (`targets/`).
+
+mod detect;
+mod flow;
+pub mod seeds;
+mod texts;
+mod wire;
+
+pub use detect::{detect_scan, detect_stream};
+pub use flow::pipeline;
+pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
+
+/// One target: its name, its body, and inputs to begin with.
+pub struct Target {
+    /// What it is called.
+    pub name: &'static str,
+    /// Panics when something does not hold.
+    pub body: fn(&[u8]),
+    /// Inputs that reach deep.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "wire_scan", body: wire_scan, seeds: seeds::json },
+    Target { name: "wire_request", body: wire_request, seeds: seeds::requests },
+    Target { name: "wire_answer", body: wire_answer, seeds: seeds::answers },
+    Target { name: "wire_stream", body: wire_stream, seeds: seeds::streams },
+    Target { name: "detect_scan", body: detect_scan, seeds: seeds::texts },
+    Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
+    Target { name: "manifest", body: manifest, seeds: seeds::manifests },
+    Target { name: "config", body: config, seeds: seeds::configs },
+    Target { name: "policy", body: policy, seeds: seeds::policies },
+    Target { name: "key", body: key, seeds: seeds::keys },
+    Target { name: "record", body: record, seeds: seeds::records },
+    Target { name: "proof", body: proof, seeds: seeds::proofs },
+    Target { name: "note", body: note, seeds: seeds::notes },
+    Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
+];
+
+/// The first byte decides something; the rest is the input.
+pub(crate) fn led(data: &[u8]) -> (usize, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (usize::from(*first), rest))
+}

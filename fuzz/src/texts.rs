@@ -1,0 +1,85 @@
+//! What operators, agents and the ledger's files hand in: taken or refused, never a panic; what has one form only is
+//! given back in that form.
+
+use cordon_ledger::{Checkpoint, InclusionProof, Record, Signer, VerifierKey};
+use cordon_policy::{PolicySet, PolicySource};
+use cordon_types::ModelName;
+
+/// Manifests.
+pub fn manifest(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match cordon_policy::parse_manifest("m.toml", &text) {
+        Err(problems) => assert!(!problems.0.is_empty(), "refused without a reason"),
+        Ok(manifest) => {
+            let agent = manifest.agent.clone();
+            let models = [ModelName::new("m").ok()].into_iter().flatten().collect::<Vec<_>>();
+            // A manifest that reads must compile, but for models that the config does not have.
+            if let Err(problems) = PolicySet::build(vec![manifest], Vec::new(), &[]) {
+                panic!("a manifest does not compile: {problems}");
+            }
+            let _ = (agent, models);
+        }
+    }
+}
+
+/// The config.
+pub fn config(data: &[u8]) {
+    if let Err(problems) = cordon_config::parse("cordon.toml", &String::from_utf8_lossy(data)) {
+        assert!(!problems.0.is_empty(), "refused without a reason");
+    }
+}
+
+/// An operator's Cedar.
+pub fn policy(data: &[u8]) {
+    let own = PolicySource { name: "own.cedar".to_owned(), text: String::from_utf8_lossy(data).into_owned() };
+    let manifest = "agent = \"a\"\nowner = \"o\"\npurpose = \"p\"\nmodels = [\"m\"]\n";
+    let Ok(manifest) = cordon_policy::parse_manifest("a.toml", manifest) else { panic!("the manifest is good") };
+    if let Err(problems) = PolicySet::build(vec![manifest], vec![own], &[]) {
+        assert!(!problems.0.is_empty(), "refused without a reason");
+    }
+}
+
+/// Texts of keys.
+pub fn key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(key) = cordon_identity::KeyText::parse(&text) {
+        assert!(text.contains(key.id));
+    }
+}
+
+/// Leaves: what is taken is in its one form.
+pub fn record(data: &[u8]) {
+    if let Ok(record) = Record::decode(data) {
+        let encoded = match &record {
+            Record::Intent(r) => r.encode(),
+            Record::Outcome(r) => r.encode(),
+            Record::Control(r) => r.encode(),
+        };
+        assert_eq!(encoded, data, "a leaf has two forms");
+    }
+}
+
+/// Inclusion proofs as text.
+pub fn proof(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(proof) = InclusionProof::from_text(text) {
+        let again = InclusionProof::from_text(&proof.to_text()).map(|p| p.to_text());
+        assert_eq!(again.ok(), Some(proof.to_text()));
+    }
+}
+
+/// Checkpoints, signed notes, keys of signers and verifiers.
+pub fn note(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = Checkpoint::parse(text);
+    if let Ok(key) = VerifierKey::from_text(text) {
+        assert_eq!(VerifierKey::from_text(&key.to_text()).map(|k| k.to_text()).ok(), Some(key.to_text()));
+    }
+    let _ = Signer::from_text(text);
+    if let Ok(signer) = Signer::generate("example.com/log", [3; 32]) {
+        let key = signer.verifier();
+        if let Ok(checkpoint) = Checkpoint::open(text, &key) {
+            assert!(Checkpoint::open(&checkpoint.sign(&signer), &key).is_ok());
+        }
+    }
+}

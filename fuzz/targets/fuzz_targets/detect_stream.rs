@@ -1,0 +1,3 @@
+//! libFuzzer on `cordon_fuzz::detect_stream`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cordon_fuzz::detect_stream(data));
