@@ -10,12 +10,13 @@ import time
 import unittest
 
 from bad_input import Abused, limited
+from gateway import eventually
 from hostile import Hostile, answer, completion, delta, event, stream
 from rawhttp import CHAT, MESSAGES, Closed, Wire, ask, chat, message, request
 
 # Stands in what upstreams say and must not be passed on.
 MARK = "zq-mark-7f3a-in-an-upstreams-words"
-SECRET = "sk-proj-" + "Zq9" * 16
+SECRET = "sk-proj-Ub7wQ2xKfE9dLrVn4HsTT3BlbkFJpZ6mYc1GhJ8aXoRk5iWe"
 
 
 def stall(*pieces):
@@ -87,7 +88,6 @@ WHOLE = {
     "gzip-said": answer(GOOD, content_encoding="gzip"),
     "html": answer(b"<html>" + MARK.encode(), kind="text/html"),
     "events": answer(event(delta(MARK)), kind="text/event-stream"),
-    "no-type": b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(GOOD) + GOOD,
     "empty": answer(b""),
     "no-content": b"HTTP/1.1 204 No Content\r\n\r\n",
     "not-json": answer(b"{" + MARK.encode()),
@@ -102,9 +102,6 @@ WHOLE = {
     "no-choices": answer({"id": "x", "object": "chat.completion", "created": 1, "model": MARK}),
     "wrong-type": broken_answer(choices=MARK),
     "unknown-role": answer(GOOD.replace(b'"assistant"', b'"root"')),
-    "bad-call": broken_answer(choices=[{
-        "index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": None, "tool_calls": [
-            {"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": "{" + MARK}}]}}]),
     "unlisted-call-type": broken_answer(choices=[{
         "index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": None, "tool_calls": [
             {"id": "c", "type": "remote", "remote": {"name": MARK}}]}}]),
@@ -113,6 +110,15 @@ WHOLE = {
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n"),
     "huge-head": endless(b"HTTP/1.1 200 OK\r\n", b"x-a: " + b"b" * 4000 + b"\r\n"),
     "endless-informational": endless(b"", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 500),
+}
+
+# Odd, and still judged: no content type; a call whose arguments are no JSON, which becomes a text that says so.
+JUDGED = {
+    "no-type": (b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(GOOD) + GOOD, MARK),
+    "bad-call": (broken_answer(choices=[{
+        "index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": "{" + MARK}}]}}]),
+        "[Cordon refused this tool call"),
 }
 
 # Answers that say no: name -> (behaviour, status to the caller).
@@ -173,7 +179,7 @@ class Upstream(Abused):
         for table in (WHOLE, STREAMS, ODD):
             for name, behaviour in table.items():
                 cls.hostile.add(name, behaviour)
-        for name, (behaviour, _) in SAID_NO.items():
+        for name, (behaviour, _) in (SAID_NO | JUDGED).items():
             cls.hostile.add(name, behaviour)
         cls.hostile.add("fine", answer(completion("all is fine")))
         cls.addClassCleanup(cls.hostile.close)
@@ -216,13 +222,22 @@ class Upstream(Abused):
     def outcomes(self, expected):
         """Each has an intent and an outcome, and none that says complete."""
         self.recorded(*expected)
-        ends = {}
-        for line in self.gateway.records():
-            record = line["record"]
-            if record["t"] == "outcome":
-                ends[record["rq"]] = record["end"]
+
+        def ends():
+            records = [line["record"] for line in self.gateway.records()]
+            found = {r["rq"]: r["end"] for r in records if r["t"] == "outcome"}
+            return found if all(rq in found for rq, _ in expected) else None
+
+        found = eventually(ends, "all outcomes")
         for rq, _ in expected:
-            self.assertIn(ends.get(rq), ("upstream_broke", "blocked", "cut", "failed"), rq)
+            self.assertIn(found[rq], ("upstream_broke", "blocked", "cut", "failed"), rq)
+
+    def test_odd_answers(self):
+        for name, (_, text) in JUDGED.items():
+            with self.subTest(name):
+                found = ask(self.url, CHAT, self.key, chat("hi", f"gullible-{name}"))
+                self.assertEqual((found.status, found.json["choices"][0]["finish_reason"]), (200, "stop"), found.body)
+                self.assertIn(text, found.json["choices"][0]["message"]["content"])
 
     def test_unknown_fields_in_an_answer(self):
         self.hostile.add("fine", answer({**completion("all is fine"), "tomorrow": {"a": [1]}}))

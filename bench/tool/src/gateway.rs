@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::process::{self, Started};
 use crate::report::{self, ClosedRow, OpenRow, Report, StreamRow, TargetRow};
 use crate::target::{Place, Target};
-use crate::{closed, cordon, nginx, open, peers, say, streams};
+use crate::{closed, cordon, nginx, open, peers, say, streams, target};
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,9 +49,9 @@ pub(crate) struct Options {
     /// Where the report goes.
     #[arg(long, default_value = "bench/out", value_name = "DIR")]
     out: PathBuf,
-    /// The release binary.
-    #[arg(long, default_value = "target/release/cordon", value_name = "FILE")]
-    cordon: PathBuf,
+    /// The release binary; the one beside this tool without.
+    #[arg(long, value_name = "FILE")]
+    cordon: Option<PathBuf>,
     /// Where bench/peers.sh installed the peers.
     #[arg(long, default_value = ".tools/peers", value_name = "DIR")]
     tools: PathBuf,
@@ -123,10 +123,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         upstream: direct.address,
         folder: folder.path(),
         tools: &absolute(&options.tools)?,
-        cordon: &options
-            .cordon
-            .canonicalize()
-            .context("no release binary: cargo build --release -p cordon")?,
+        cordon: &target::binary(options.cordon.as_deref())?,
     };
     let (mut targets, skipped) = start(options, &place, &direct)?;
     let mut report = Report::new(machine, options.rounds(), options.time(), skipped);

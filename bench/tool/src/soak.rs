@@ -3,7 +3,7 @@
 use crate::gateway::{Folder, upstream};
 use crate::process::{self, Started};
 use crate::target::Place;
-use crate::{clock, closed, cordon, open, say};
+use crate::{clock, closed, cordon, open, say, target};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,9 +29,9 @@ pub(crate) struct Options {
     /// Where the report goes.
     #[arg(long, default_value = "bench/out", value_name = "DIR")]
     out: PathBuf,
-    /// The release binary.
-    #[arg(long, default_value = "target/release/cordon", value_name = "FILE")]
-    cordon: PathBuf,
+    /// The release binary; the one beside this tool without.
+    #[arg(long, value_name = "FILE")]
+    cordon: Option<PathBuf>,
 }
 
 /// Memory at one moment.
@@ -65,15 +65,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         upstream: direct.address,
         folder: folder.path(),
         tools: folder.path(),
-        cordon: &options
-            .cordon
-            .canonicalize()
-            .context("no release binary: cargo build --release -p cordon")?,
+        cordon: &target::binary(options.cordon.as_deref())?,
     };
     let variant = cordon::VARIANTS.iter().find(|v| v.name == options.variant).context("no such variant")?;
-    let mut target = cordon::start(*variant, &place)?;
-    target.settle(Duration::from_secs(30))?;
-    let process = target.process.as_ref().context("no process")?;
+    let mut gateway = cordon::start(*variant, &place)?;
+    gateway.settle(Duration::from_secs(30))?;
+    let process = gateway.process.as_ref().context("no process")?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let bytes = options.size * 1024;
     let rate = match options.rate {
@@ -81,7 +78,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => {
             let (warm, time) = (Duration::from_secs(1), Duration::from_secs(5));
             let plan = closed::Plan { concurrency: 64, bytes, warm, time, threads };
-            let full = closed::run(&target.shot, Some(process), plan)?;
+            let full = closed::run(&gateway.shot, Some(process), plan)?;
             say::progress(&format!("full load: {:.0} requests a second", full.per_second));
             (full.answers / 10).max(1)
         }
@@ -93,7 +90,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let plan = open::Plan { rate, bytes, warm, time, threads };
     let (seen, samples) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(process, &right, &over, options.seconds));
-        let seen = open::run_counting(&target.shot, plan, &right);
+        let seen = open::run_counting(&gateway.shot, plan, &right);
         over.store(true, Ordering::Relaxed);
         (seen, watcher.join().unwrap_or_default())
     });

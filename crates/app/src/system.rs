@@ -1,6 +1,7 @@
 //! The real clock and the real randomness: the only place that reads them.
 
 use cordon_types::{Clock, Entropy, Millis, Nanos};
+use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The system's clocks.
@@ -35,13 +36,43 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's generator.
+/// The operating system's generator, read ahead a little for each thread: a request id would else cost a system call.
 pub struct SystemEntropy;
+
+/// Bytes read ahead. Those that were handed out are wiped.
+const AHEAD: usize = 512;
+
+struct Pool {
+    bytes: [u8; AHEAD],
+    used: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; AHEAD], used: AHEAD }) };
+}
+
+fn refill(out: &mut [u8]) {
+    // SECURITY: without randomness no key, id or salt is safe; the thread ends rather than go on.
+    #[allow(clippy::expect_used, reason = "no safe way to go on")]
+    getrandom::fill(out).expect("the operating system's random generator failed");
+}
 
 impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
-        // SECURITY: without randomness no key, id or salt is safe; the process ends rather than go on.
-        #[allow(clippy::expect_used, reason = "no safe way to go on")]
-        getrandom::fill(out).expect("the operating system's random generator failed");
+        if out.len() > 16 {
+            // Keys and seeds come straight from the system and are kept nowhere else.
+            return refill(out);
+        }
+        POOL.with_borrow_mut(|pool| {
+            if pool.used + out.len() > AHEAD {
+                refill(&mut pool.bytes);
+                pool.used = 0;
+            }
+            if let Some(ready) = pool.bytes.get_mut(pool.used..pool.used + out.len()) {
+                out.copy_from_slice(ready);
+                ready.fill(0);
+            }
+            pool.used += out.len();
+        });
     }
 }

@@ -99,7 +99,9 @@ pub(crate) fn demo(options: &Demo) -> anyhow::Result<ExitCode> {
     let json = options.json;
     if !json {
         output::line("A gateway of its own on loopback, before a model that obeys whatever it reads:");
-        output::line("what is stopped here, Cordon stopped. Each scene shows what decided, and the record of it.");
+        output::line(
+            "what is stopped here, Cordon stopped. Each scene shows what decided, and the record of it.",
+        );
     }
     let good = cordon_app::demo::play(options.keep.as_deref(), &mut |told| {
         if json { output::json(&told.to_json()) } else { output::line(&told.to_text()) }

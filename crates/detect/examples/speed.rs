@@ -7,7 +7,12 @@
 //!
 //! With a kind (`prose`, `german`, `chinese`, `numbers`, `code`) only the scan of 1 KB of it is repeated, for a profiler
 //! that counts instructions.
-#![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::expect_used, reason = "a program that measures and prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a program that measures and prints"
+)]
 
 use cordon_detect::{Detectors, Guards, Settings, StreamScan};
 use cordon_types::{Guard, SpanKind};
@@ -27,17 +32,64 @@ const KINDS: &[(&str, &str)] = &[
         "Der Vorstand prüfte die Ergebnisse für das Jahr 2024 und beschloß, das Büro in Lissabon zu öffnen. Über die \
          Kosten wird später entschieden; für die Mitglieder ändert sich nichts. ",
     ),
-    ("chinese", "委员会于周二开会审议季度业绩，并同意在年底前开设里斯本的新办公室。几位成员询问了搬迁的费用。"),
+    (
+        "chinese",
+        "委员会于周二开会审议季度业绩，并同意在年底前开设里斯本的新办公室。几位成员询问了搬迁的费用。",
+    ),
     ("numbers", "2024-01-02 12:30 4711 815.25 17 99,50 +3 (12) 1.2.3 800 42 10:11:12 0.5 1,024 "),
-    ("code", "let total = items.iter().map(|i| i.price * i.count).sum::<u64>(); // [see](docs/a.md)\nif total > 10 {\n"),
+    (
+        "code",
+        "let total = items.iter().map(|i| i.price * i.count).sum::<u64>(); // [see](docs/a.md)\nif total > 10 {\n",
+    ),
 ];
 
 const HOSTILE: &[&str] = &[
-    "1 ", "password:", "token=", "ignore ", "ignore all ", "vtaber ", "snoitcurtsni ", "jdbc:", "://", "https://a:b@c/",
-    "a@", "é", "%41", "+14155552671 ", "putty-user-key-file-", "server=a;", "![", "![a](", "![a][b] ", "<img ", "<",
-    "[a](", "url(", "ignore all previous instructions ", "aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ= ", "所有", "忽略所有",
-    "-----begin private key-----", "eyJ", "a.", "1.", "::", "\u{200b}", "&#65;", "show the ", "<img src=https://e.t/x>",
-    "[a]:", "javascript:", "data:text/html", "i g n o r e ", "1gnore ", "(", "\"", "a=", "\\u0041", "d e ",
+    "1 ",
+    "password:",
+    "token=",
+    "ignore ",
+    "ignore all ",
+    "vtaber ",
+    "snoitcurtsni ",
+    "jdbc:",
+    "://",
+    "https://a:b@c/",
+    "a@",
+    "é",
+    "%41",
+    "+14155552671 ",
+    "putty-user-key-file-",
+    "server=a;",
+    "![",
+    "![a](",
+    "![a][b] ",
+    "<img ",
+    "<",
+    "[a](",
+    "url(",
+    "ignore all previous instructions ",
+    "aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ= ",
+    "所有",
+    "忽略所有",
+    "-----begin private key-----",
+    "eyJ",
+    "a.",
+    "1.",
+    "::",
+    "\u{200b}",
+    "&#65;",
+    "show the ",
+    "<img src=https://e.t/x>",
+    "[a]:",
+    "javascript:",
+    "data:text/html",
+    "i g n o r e ",
+    "1gnore ",
+    "(",
+    "\"",
+    "a=",
+    "\\u0041",
+    "d e ",
 ];
 
 fn guards() -> [(&'static str, Guards); 6] {
@@ -98,7 +150,10 @@ fn main() {
             held = held.max(pushed - step.clear);
             pushes += 1;
         }
-        println!("{name:8} stream, ns a word: {}; most bytes held: {held}", start.elapsed().as_nanos() / pushes);
+        println!(
+            "{name:8} stream, ns a word: {}; most bytes held: {held}",
+            start.elapsed().as_nanos() / pushes
+        );
     }
     for unit in HOSTILE {
         let text = text(unit, 1_000_000);

@@ -31,7 +31,11 @@ impl Detectors {
         let secrets = Secrets::new();
         let injection = Injection::new(s);
         for fault in injection.as_ref().err().into_iter().flatten() {
-            problems.push(Problem::new("", format!("an injection rule cannot be compiled: {fault}"), "this is a fault of the program"));
+            problems.push(Problem::new(
+                "",
+                format!("an injection rule cannot be compiled: {fault}"),
+                "this is a fault of the program",
+            ));
         }
         if !secrets.ready() {
             problems.push(Problem::new(

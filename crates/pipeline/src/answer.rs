@@ -26,6 +26,7 @@ pub fn answer(exchange: &Exchange, body: Bytes, tally: &mut Tally, now: Millis) 
         .map(|span| {
             let report = gate.inspect(&span.text, span.kind, tally)?;
             note(&mut facts, &report.findings, report.injection_flagged, span.kind);
+            tally.words = tally.words.saturating_add(span.text.len() as u64);
             Ok(report)
         })
         .collect::<Result<_, Refusal>>()?;

@@ -88,6 +88,7 @@ impl Exchange {
             tally.calls.push(CallTally {
                 name: name.to_owned(),
                 refused: Some(code),
+                policies: Vec::new(),
                 predicates: Vec::new(),
             });
             return refused("its arguments are not one JSON object".to_owned(), Why::Policy(code));
@@ -98,6 +99,7 @@ impl Exchange {
             tally.calls.push(CallTally {
                 name: name.to_owned(),
                 refused: Some(code),
+                policies: Vec::new(),
                 predicates: Vec::new(),
             });
             return refused("an operator stopped this tool".to_owned(), Why::Killed);
@@ -107,18 +109,22 @@ impl Exchange {
         facts.arguments = None;
         match verdict {
             Authorization::Allowed(permit) => {
-                let refused = None;
-                let predicates = Vec::new();
                 if let Some(reason) = permit.observed() {
                     tally.observed = Some(reason.code);
                 }
-                tally.calls.push(CallTally { name: name.to_owned(), refused, predicates });
+                tally.calls.push(CallTally {
+                    name: name.to_owned(),
+                    refused: None,
+                    policies: permit.policies().to_vec(),
+                    predicates: permit.predicates().to_vec(),
+                });
                 Ok(None)
             }
             Authorization::Denied(reason) => {
                 tally.calls.push(CallTally {
                     name: name.to_owned(),
                     refused: Some(reason.code),
+                    policies: reason.policies.clone(),
                     predicates: reason.predicates.clone(),
                 });
                 refused(reason.public, Why::Policy(reason.code))

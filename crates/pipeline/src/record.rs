@@ -149,6 +149,12 @@ impl Recorder {
     pub fn outcome(&self, done: &Done<'_>) -> Vec<u8> {
         let Done { about, gate, end, tally, .. } = done;
         let (status, finish, decision, why) = end.as_record(tally.released);
+        // A stream's head had been answered before anything could go wrong with it.
+        let status = if done.stream && !matches!(end, End::UpstreamRefused(_)) && tally.released > 0 {
+            200
+        } else {
+            status
+        };
         let decision = if decision == Decision::Allowed && tally.observed.is_some() {
             Decision::Observed
         } else {
@@ -231,7 +237,7 @@ impl Recorder {
             tool: names.name(&call.name, "tool", &self.digester),
             decision: if call.refused.is_some() { Decision::Denied } else { Decision::Allowed },
             reason: call.refused.map(|c| reason(Why::Policy(c))),
-            policies: Vec::new(),
+            policies: call.policies.iter().filter_map(|p| names.known(p.as_str())).collect(),
             predicates: call
                 .predicates
                 .iter()

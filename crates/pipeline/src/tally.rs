@@ -11,6 +11,8 @@ pub struct CallTally {
     pub name: String,
     /// `None`: allowed.
     pub refused: Option<ReasonCode>,
+    /// Policies that decided.
+    pub policies: Vec<cordon_policy::PolicyRef>,
     /// Results of the argument predicates.
     pub predicates: Vec<PredicateResult>,
 }
@@ -46,6 +48,8 @@ pub struct Tally {
     pub tokens_cached: Option<u64>,
     /// Bytes that came in: from the caller on the way in, from the upstream on the way back.
     pub received: u64,
+    /// Bytes of the model's words and arguments: to estimate tokens where nobody counts them.
+    pub words: u64,
     /// Bytes handed to the caller.
     pub released: u64,
     /// Millionths of the price table's currency.

@@ -8,7 +8,7 @@ use crate::service::InFlight;
 use crate::stream;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
-use cordon_pipeline::meter::{NotAdmitted, Scope, Ticket};
+use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
 use cordon_policy::Budgets;
 use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, UserRef};
@@ -111,10 +111,10 @@ fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
     let Some(manifest) = gate.policy.manifest(&caller.agent) else { return Vec::new() };
     let mut scopes = Vec::new();
     if manifest.budgets != Budgets::default() {
-        scopes.push(Scope { name: format!("agent:{}", caller.agent).into(), budgets: manifest.budgets });
+        scopes.push(Scope { name: ScopeName::Agent(caller.agent.clone()), budgets: manifest.budgets });
     }
     if manifest.key_budgets != Budgets::default() {
-        scopes.push(Scope { name: format!("key:{}", caller.key).into(), budgets: manifest.key_budgets });
+        scopes.push(Scope { name: ScopeName::Key(caller.key.clone()), budgets: manifest.key_budgets });
     }
     scopes
 }
@@ -124,7 +124,7 @@ fn model_scope(asked: &Asked, prompt: &Prompt) -> Vec<Scope> {
     let budgets = asked.worker.shared.model_budgets.load();
     let found = budgets.get(&prompt.model.name);
     found
-        .map(|b| Scope { name: format!("model:{}", prompt.model.name).into(), budgets: *b })
+        .map(|b| Scope { name: ScopeName::Model(prompt.model.name.clone()), budgets: *b })
         .into_iter()
         .collect()
 }

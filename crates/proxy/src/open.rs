@@ -86,7 +86,7 @@ impl Open {
         }
         // Four bytes a token is the usual rule of thumb; it serves only where the upstream counts nothing.
         let input = self.tally.tokens_in.unwrap_or(self.sent / 4);
-        let output = self.tally.tokens_out.unwrap_or(self.tally.released / 4);
+        let output = self.tally.tokens_out.unwrap_or(self.tally.words / 4);
         let cost = self.model.price.cost(input, output, self.tally.tokens_cached.unwrap_or(0));
         self.tally.cost_micros = cost;
         let tokens = input.saturating_add(output);

@@ -100,6 +100,10 @@ async fn answer(
         user,
         started: shared.clock.ticks(),
     };
+    if is_killed(&asked) {
+        let op = if let Ok(Route::Call(op)) = route { op } else { Operation::Models };
+        return Err(call::refuse(&asked, op, killed_refusal()).await);
+    }
     match route {
         Err(none) => Err(call::refuse(&asked, Operation::Models, no_route(&none)).await),
         Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
@@ -109,13 +113,27 @@ async fn answer(
     }
 }
 
+/// Whether the caller is stopped, before it is known what it asks for; the model and upstream come later.
+fn is_killed(asked: &Asked) -> bool {
+    let target = Target {
+        key: &asked.principal.key,
+        agent: Some(&asked.principal.agent),
+        user: asked.user.as_ref().map(|(_, digest)| digest),
+        model: None,
+        upstream: None,
+    };
+    asked.worker.shared.kills.load().hit(&target).is_some()
+}
+
 /// One framing, one name, each said once, and the name one of the operator's where the operator named some. A proxy
 /// before Cordon and Cordon must not read two things in one request.
 fn addressed(shared: &Shared, parts: &http::request::Parts) -> Result<(), Refusal> {
     let refuse = |status, text: &str| Err(Refusal::new(status, Why::Header, text.to_owned()));
     // RFC 9112, section 6.1: what is not understood is refused. hyper looks at the last coding alone.
     let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
-    if codings.next().is_some_and(|c| !c.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some() {
+    if codings.next().is_some_and(|c| !c.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
         return refuse(400, "of transfer codings, `chunked` alone is taken, once");
     }
     let Ok(host) = route::single(&parts.headers, header::HOST.as_str()) else {
@@ -156,16 +174,6 @@ fn authenticate(
         None => None,
         Some(user) => Some(vouched(shared, &principal, headers, user, now)?),
     };
-    let target = Target {
-        key: &principal.key,
-        agent: Some(&agent),
-        user: user.as_ref().map(|(_, digest)| digest),
-        model: None,
-        upstream: None,
-    };
-    if shared.kills.load().hit(&target).is_some() {
-        return Err(killed_refusal());
-    }
     Ok((Caller { key: principal.key, agent, on_behalf: user.is_some() }, user))
 }
 

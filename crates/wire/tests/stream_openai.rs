@@ -229,7 +229,10 @@ fn a_stream_of_denied_calls_accumulates() {
 /// An id is a text that a caller can read; a call's element with nothing but its id belongs to the call.
 #[test]
 fn ids_are_texts_too() {
-    let event = parse(OP, "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"x1\"}]}}]}\n\n");
+    let event = parse(
+        OP,
+        "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"x1\"}]}}]}\n\n",
+    );
     let rest = |p: &&Part| matches!(p, Part::CallRest { .. });
     assert_eq!(event.parts.iter().filter(rest).count(), 1);
     for id in ["c1", "x1"] {

@@ -15,13 +15,39 @@ pub(super) const REVERSED: Symbol = 0xFF80;
 
 /// Words that injections have near their start, read as rot13.
 const FIRST: &[&str] = &[
-    "ignore", "disregard", "forget", "override", "reveal", "pretend", "bypass", "system", "instruct", "you are",
-    "do anything", "print", "previous", "prompt", "jailbreak", "developer mode", "act as", "send the",
+    "ignore",
+    "disregard",
+    "forget",
+    "override",
+    "reveal",
+    "pretend",
+    "bypass",
+    "system",
+    "instruct",
+    "you are",
+    "do anything",
+    "print",
+    "previous",
+    "prompt",
+    "jailbreak",
+    "developer mode",
+    "act as",
+    "send the",
 ];
 /// Words that injections have near their end: reversed, they come first.
 const LAST: &[&str] = &[
-    "instructions", "instruction", "prompt", "rules", "guidelines", "safety", "filters", "secrets", "password",
-    "above", "restrictions", "before",
+    "instructions",
+    "instruction",
+    "prompt",
+    "rules",
+    "guidelines",
+    "safety",
+    "filters",
+    "secrets",
+    "password",
+    "above",
+    "restrictions",
+    "before",
 ];
 
 /// Most symbols that one word of a text can have besides those of its exact form.
@@ -158,7 +184,10 @@ impl Lexicon {
     }
 
     /// The symbols of the word at `start..end`; `room` takes those of a word that is none of the rules' exactly.
-    #[expect(clippy::indexing_slicing, reason = "tables filled above; the word lies in the text; every word costs this")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "tables filled above; the word lies in the text; every word costs this"
+    )]
     pub(super) fn symbols<'a>(
         &'a self,
         text: &[u8],
@@ -315,14 +344,20 @@ impl<'a> Tokens<'a> {
     }
 
     fn wide(&self, at: usize) -> (Kind, usize) {
-        self.text.get(at..).and_then(|t| t.chars().next()).map_or((Kind::Gap(Gap::Hard), 1), |c| (kind(c), c.len_utf8()))
+        self.text
+            .get(at..)
+            .and_then(|t| t.chars().next())
+            .map_or((Kind::Gap(Gap::Hard), 1), |c| (kind(c), c.len_utf8()))
     }
 }
 
 impl Iterator for Tokens<'_> {
     type Item = Token;
 
-    #[expect(clippy::indexing_slicing, reason = "a table of 256 indexed by a byte, and offsets below the length")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a table of 256 indexed by a byte, and offsets below the length"
+    )]
     fn next(&mut self) -> Option<Token> {
         let bytes = self.text.as_bytes();
         let mut at = self.at;

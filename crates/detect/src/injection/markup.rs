@@ -34,7 +34,13 @@ impl Markup {
     }
 
     /// Every delimiter from `floor` on, and the earliest one that an unfinished text leaves undecided.
-    pub(super) fn find(&self, text: &str, floor: usize, closed: bool, mut hit: impl FnMut(Hit)) -> Option<usize> {
+    pub(super) fn find(
+        &self,
+        text: &str,
+        floor: usize,
+        closed: bool,
+        mut hit: impl FnMut(Hit),
+    ) -> Option<usize> {
         let bytes = text.as_bytes();
         let mut open = None;
         for at in memchr::memchr3_iter(b'<', b'[', b'{', bytes.get(floor..).unwrap_or(&[])) {

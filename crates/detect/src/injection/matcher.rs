@@ -82,8 +82,13 @@ impl Matcher {
         }
         let graph = builder.build();
         let stride = words.len().div_ceil(64);
-        let mut made =
-            Self { starts: vec![Start::default(); words.len()], followers: Vec::new(), stride, lexicon: words.build(), graph };
+        let mut made = Self {
+            starts: vec![Start::default(); words.len()],
+            followers: Vec::new(),
+            stride,
+            lexicon: words.build(),
+            graph,
+        };
         for root in roots {
             for node in made.graph.closure(root).to_vec() {
                 for (symbol, next) in made.graph.words(node).to_vec() {
@@ -189,7 +194,14 @@ struct Reading<'m> {
 
 impl<'m> Reading<'m> {
     fn new(matcher: &'m Matcher) -> Self {
-        Self { matcher, threads: Vec::new(), spare: Vec::new(), before: None, sterile: false, found: Found::default() }
+        Self {
+            matcher,
+            threads: Vec::new(),
+            spare: Vec::new(),
+            before: None,
+            sterile: false,
+            found: Found::default(),
+        }
     }
 
     /// A word that no pattern knows.

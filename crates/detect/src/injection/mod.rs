@@ -96,7 +96,8 @@ impl Injection {
         for hit in &found.hits {
             self.take(*hit, view, kind, sink);
         }
-        let open = self.markup.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink));
+        let open =
+            self.markup.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink));
         // Below U+05C0 no script of these rules is written.
         let open = open.into_iter().chain(found.open);
         let dense = if view.lower.bytes().any(|b| b >= 0xD7) {

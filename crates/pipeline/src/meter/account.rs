@@ -1,6 +1,6 @@
 //! The figures of one scope.
 
-use super::Spent;
+use super::{ScopeName, Spent};
 use cordon_policy::Budgets;
 use cordon_types::Millis;
 
@@ -42,6 +42,8 @@ impl Bucket {
 /// What was spent in a day or month, and up to where the store covers it.
 #[derive(Default)]
 struct Period {
+    /// Days since the epoch, of the last look: a name is made only when it changes.
+    day: u64,
     name: String,
     tokens: u64,
     cost: u64,
@@ -50,16 +52,22 @@ struct Period {
 }
 
 impl Period {
-    fn turn(&mut self, name: String) {
+    fn turn(&mut self, now: Millis, name: impl Fn(jiff::civil::Date) -> String) {
+        let day = now / DAY;
+        if self.day == day && !self.name.is_empty() {
+            return;
+        }
+        self.day = day;
+        let name = name(date(now));
         if self.name != name {
-            *self = Self { name, ..Self::default() };
+            *self = Self { day, name, ..Self::default() };
         }
     }
 
     /// Adds; gives the row to write when a ceiling was passed.
     fn add(
         &mut self,
-        scope: &str,
+        scope: &ScopeName,
         tokens: u64,
         cost: u64,
         limits: (Option<u64>, Option<u64>),
@@ -74,7 +82,7 @@ impl Period {
         let tokens_up = raise(self.tokens, &mut self.tokens_ceiling, limits.0);
         let cost_up = raise(self.cost, &mut self.cost_ceiling, limits.1);
         (tokens_up || cost_up).then(|| Spent {
-            scope: scope.to_owned(),
+            scope: scope.to_string(),
             period: self.name.clone(),
             tokens: self.tokens_ceiling,
             cost_micros: self.cost_ceiling,
@@ -151,7 +159,7 @@ impl Account {
     /// Counts what was used; gives the rows that must be durable before anyone goes on.
     pub(super) fn spend(
         &mut self,
-        scope: &str,
+        scope: &ScopeName,
         b: &Budgets,
         tokens: u64,
         cost: u64,
@@ -171,11 +179,10 @@ impl Account {
 
     fn turn(&mut self, b: &Budgets, now: Millis) {
         if b.tokens_per_day.is_some() || b.cost_per_day_micros.is_some() {
-            self.day.turn(format!("d:{}", date(now)));
+            self.day.turn(now, |date| format!("d:{date}"));
         }
         if b.cost_per_month_micros.is_some() {
-            let date = date(now);
-            self.month.turn(format!("m:{:04}-{:02}", date.year(), date.month()));
+            self.month.turn(now, |date| format!("m:{:04}-{:02}", date.year(), date.month()));
         }
     }
 }

@@ -10,8 +10,9 @@ mod account;
 
 use account::Account;
 use cordon_policy::Budgets;
-use cordon_types::Millis;
+use cordon_types::{AgentId, KeyId, Millis, ModelName};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was spent in one period of one scope, as the store keeps it.
@@ -40,11 +41,45 @@ pub trait BudgetStore: Send + Sync {
 #[error("budgets could not be stored: {0}")]
 pub struct BudgetStoreError(pub String);
 
+/// What a limit is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ScopeName {
+    /// An agent, over all its keys.
+    Agent(AgentId),
+    /// One key.
+    Key(KeyId),
+    /// A model, over all agents.
+    Model(ModelName),
+}
+
+impl fmt::Display for ScopeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScopeName::Agent(id) => write!(f, "agent:{id}"),
+            ScopeName::Key(id) => write!(f, "key:{id}"),
+            ScopeName::Model(id) => write!(f, "model:{id}"),
+        }
+    }
+}
+
+impl ScopeName {
+    /// Reads what `Display` wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("agent", id) => AgentId::new(id).ok().map(Self::Agent),
+            ("key", id) => KeyId::new(id).ok().map(Self::Key),
+            ("model", id) => ModelName::new(id).ok().map(Self::Model),
+            _ => None,
+        }
+    }
+}
+
 /// One scope that an exchange falls under, with its limits.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// `agent:x`, `key:x`, `model:x`.
-    pub name: Arc<str>,
+    /// Whose limits.
+    pub name: ScopeName,
     /// Its limits.
     pub budgets: Budgets,
 }
@@ -84,7 +119,7 @@ pub enum NotAdmitted {
 
 /// All accounts of this process.
 pub struct Meter {
-    accounts: Mutex<HashMap<Arc<str>, Account>>,
+    accounts: Mutex<HashMap<ScopeName, Account>>,
     store: Arc<dyn BudgetStore>,
     store_may_fail: bool,
 }
@@ -102,9 +137,12 @@ impl Meter {
     /// Loads what was spent. Errors when the store cannot be read: Cordon does not start then.
     /// `store_may_fail`: the operator's word that exchanges go on when spending cannot be stored.
     pub fn open(store: Arc<dyn BudgetStore>, store_may_fail: bool) -> Result<Self, BudgetStoreError> {
-        let mut accounts: HashMap<Arc<str>, Account> = HashMap::new();
+        let mut accounts: HashMap<ScopeName, Account> = HashMap::new();
         for spent in store.load()? {
-            accounts.entry(spent.scope.as_str().into()).or_default().restore(&spent);
+            // A row of a scope that no id can name any more limits nobody.
+            if let Some(name) = ScopeName::parse(&spent.scope) {
+                accounts.entry(name).or_default().restore(&spent);
+            }
         }
         Ok(Self { accounts: Mutex::new(accounts), store, store_may_fail })
     }

@@ -37,7 +37,7 @@ impl BudgetStore for Broken {
 const NOON: Millis = 1_795_435_200_000; // 2026-11-23 12:00 UTC
 
 fn scope(budgets: Budgets) -> Vec<Scope> {
-    vec![Scope { name: "agent:a".into(), budgets }]
+    vec![Scope { name: ScopeName::parse("agent:a").unwrap(), budgets }]
 }
 
 fn exceeded(r: Result<Ticket, NotAdmitted>) -> Exceeded {
@@ -77,10 +77,13 @@ fn a_scope_that_refuses_takes_nothing_from_the_others() {
     let both = || {
         vec![
             Scope {
-                name: "key:k".into(),
+                name: ScopeName::parse("key:k").unwrap(),
                 budgets: Budgets { requests_per_minute: Some(1), ..Budgets::default() },
             },
-            Scope { name: "model:m".into(), budgets: Budgets { concurrent: Some(0), ..Budgets::default() } },
+            Scope {
+                name: ScopeName::parse("model:m").unwrap(),
+                budgets: Budgets { concurrent: Some(0), ..Budgets::default() },
+            },
         ]
     };
     for _ in 0..3 {

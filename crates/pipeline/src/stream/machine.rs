@@ -212,6 +212,7 @@ impl StreamMachine {
                 }
                 Part::CallArgs { call, text } => {
                     self.call(*call)?.arguments.push_str(text);
+                    self.tally.words = self.tally.words.saturating_add(text.len() as u64);
                     needs.push(Need::Call { part: at, role: PartRole::Arguments, key: *call });
                 }
                 Part::CallRest { call } => {
@@ -260,6 +261,7 @@ impl StreamMachine {
             return Err(bad_stream("text after the end of its block or choice"));
         }
         running.left = false;
+        self.tally.words = self.tally.words.saturating_add(text.len() as u64);
         let (range, findings, flagged) = running.push(text).map_err(|_| hold_cap())?;
         self.found(&findings, flagged, channel.kind, now)?;
         if let Some(running) = self.queue.texts.get_mut(&channel)
