@@ -29,7 +29,10 @@ pub fn detect_scan(data: &[u8]) {
     let text = String::from_utf8_lossy(text);
     let report = detectors().scan(&text, kind(lead), Guards::ALL);
     for finding in &report.findings {
-        assert!(text.get(finding.range.clone()).is_some_and(|t| !t.is_empty()), "a range is off: {finding:?}");
+        assert!(
+            text.get(finding.range.clone()).is_some_and(|t| !t.is_empty()),
+            "a range is off: {finding:?}"
+        );
     }
     let key = |f: &Finding| (f.range.start, f.range.end, f.kind);
     assert!(report.findings.windows(2).all(|w| matches!(w, [a, b] if key(a) <= key(b))), "not sorted");

@@ -110,7 +110,7 @@ pub fn keys() -> Vec<Vec<u8>> {
 pub fn records() -> Vec<Vec<u8>> {
     let start = Control {
         at: 1_796_126_400_000,
-        kind: ControlKind::Started,
+        kind: ControlKind::Start,
         request: None,
         agent: cordon_types::AgentId::new("a").ok(),
         key: cordon_types::KeyId::new("k1").ok(),

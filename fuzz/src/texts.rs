@@ -33,7 +33,9 @@ pub fn config(data: &[u8]) {
 pub fn policy(data: &[u8]) {
     let own = PolicySource { name: "own.cedar".to_owned(), text: String::from_utf8_lossy(data).into_owned() };
     let manifest = "agent = \"a\"\nowner = \"o\"\npurpose = \"p\"\nmodels = [\"m\"]\n";
-    let Ok(manifest) = cordon_policy::parse_manifest("a.toml", manifest) else { panic!("the manifest is good") };
+    let Ok(manifest) = cordon_policy::parse_manifest("a.toml", manifest) else {
+        panic!("the manifest is good")
+    };
     if let Err(problems) = PolicySet::build(vec![manifest], vec![own], &[]) {
         assert!(!problems.0.is_empty(), "refused without a reason");
     }

@@ -5,8 +5,8 @@ use crate::led;
 use bytes::Bytes;
 use cordon_types::Operation;
 use cordon_wire::{
-    AnswerEdit, EventEdit, Frame, Limits, Part, RequestEdit, Span, Splice, SseReader, parse_answer, parse_event,
-    parse_request,
+    AnswerEdit, EventEdit, Frame, Limits, Part, RequestEdit, Span, Splice, SseReader, parse_answer,
+    parse_event, parse_request,
 };
 use serde::de::IgnoredAny;
 
@@ -20,7 +20,10 @@ fn operation(at: usize) -> Operation {
 /// The scanner: what it takes, any other reader takes.
 pub fn wire_scan(data: &[u8]) {
     let Ok(tape) = cordon_wire::json::scan(data, &Limits::default()) else { return };
-    assert!(serde_json::from_slice::<IgnoredAny>(data).is_ok(), "the scanner takes what another reader refuses");
+    assert!(
+        serde_json::from_slice::<IgnoredAny>(data).is_ok(),
+        "the scanner takes what another reader refuses"
+    );
     let doc = tape.over(data);
     for node in 0..doc.len() {
         let text = doc.text(node);
@@ -126,7 +129,8 @@ pub fn wire_stream(data: &[u8]) {
         let bytes = frame.raw.clone();
         let Ok(event) = parse_event(op, frame, &Limits::default()) else { continue };
         assert_eq!(event.render(&[]).ok().flatten(), Some(bytes));
-        let edits: Vec<EventEdit> = event.parts.iter().enumerate().filter_map(|(at, part)| new_text(at, part)).collect();
+        let edits: Vec<EventEdit> =
+            event.parts.iter().enumerate().filter_map(|(at, part)| new_text(at, part)).collect();
         if edits.is_empty() {
             continue;
         }
@@ -145,9 +149,9 @@ pub fn wire_stream(data: &[u8]) {
 fn new_text(part: usize, is: &Part) -> Option<EventEdit> {
     let new = "[\"X\"\n\\]".to_owned();
     match is {
-        Part::Text { splice: Splice::Free, .. } | Part::Whole { splice: Splice::Free, .. } | Part::CallArgs { .. } => {
-            Some(EventEdit::Text { part, new })
-        }
+        Part::Text { splice: Splice::Free, .. }
+        | Part::Whole { splice: Splice::Free, .. }
+        | Part::CallArgs { .. } => Some(EventEdit::Text { part, new }),
         _ => None,
     }
 }

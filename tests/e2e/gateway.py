@@ -40,7 +40,7 @@ def binary():
 class Process:
     """A child that says on its first line of output, as JSON, where it listens."""
 
-    def __init__(self, arguments, env=None):
+    def __init__(self, arguments, env=None, **popen):
         self.log = []
         ALIVE.add(self)
         self.child = subprocess.Popen(
@@ -51,6 +51,7 @@ class Process:
             text=True,
             errors="replace",
             env={**os.environ, **(env or {})},
+            **popen,
         )
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
@@ -166,10 +167,10 @@ class Gateway:
 
     # ---- the process
 
-    def start(self, env=None):
+    def start(self, env=None, **popen):
         arguments = ["--data-dir", self.data_dir, "serve", "--json"]
         arguments += ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-        self.process = Process(arguments, env)
+        self.process = Process(arguments, env, **popen)
         said = self.process.said
         self.openai_base_url = said["openai_base_url"]
         self.anthropic_base_url = said["anthropic_base_url"]

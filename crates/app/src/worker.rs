@@ -15,6 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+/// How often idle upstream connections are looked at.
+const EXPIRE_EVERY: Duration = Duration::from_secs(15);
+
 /// Spawns on one runtime, and counts what it spawned, so that drain knows of every task.
 pub(crate) struct Tracked {
     handle: Handle,
@@ -131,7 +134,11 @@ pub(crate) fn start(index: usize, listener: std::net::TcpListener, plan: Plan) -
                     return;
                 }
                 let spawn: cordon_proxy::Spawner = Arc::new(move |future| tracked.start(future));
-                cordon_proxy::serve(mine, listener, plan.tls, spawn).await;
+                let tidy = mine.clone();
+                tokio::select! {
+                    () = cordon_proxy::serve(mine, listener, plan.tls, spawn) => {}
+                    () = expire(&tidy) => {}
+                }
                 drain(&alive, plan.drain).await;
             });
         })
@@ -140,6 +147,15 @@ pub(crate) fn start(index: usize, listener: std::net::TcpListener, plan: Plan) -
         Ok(Ok(())) => Ok(Thread { worker, spawner, join }),
         Ok(Err(e)) => Err(AppError::Thread(e)),
         Err(_) => Err(AppError::Thread(std::io::Error::other("it ended at once"))),
+    }
+}
+
+/// Lets go of idle upstream connections while there is no traffic to do it by the way. Never ends.
+async fn expire(worker: &Worker) {
+    let mut tick = tokio::time::interval(EXPIRE_EVERY);
+    loop {
+        tick.tick().await;
+        worker.expire_idle();
     }
 }
 

@@ -15,7 +15,7 @@
 mod url;
 
 use crate::settings::Settings;
-use crate::view::{Sink, ViewText};
+use crate::view::{Sink, ViewText, is_break};
 use cordon_types::{FindingKind, Problem, SpanKind};
 use memchr::memmem;
 use std::ops::Range;
@@ -23,6 +23,11 @@ use url::{Carries, Url};
 
 /// The longest construct that is looked at. A URL longer than this carries data, whatever it says.
 const REACH: usize = 2048;
+/// Brackets nest no deeper than this, quotes and attributes of a tag are no more; then the first closer counts.
+/// SECURITY: bounds what a text of openers without closers costs.
+const NESTED: usize = 24;
+/// Most URLs that are judged in one run of characters that a URL may hold: the first one reaches over the others.
+const URLS_IN_ONE: usize = 4;
 
 /// The compiled rules.
 #[derive(Debug)]
@@ -93,9 +98,15 @@ impl Exfil {
                 _ => {}
             }
         }
+        let (mut last, mut inside) = (0, 0);
         for colon in memchr::memchr_iter(b':', bytes) {
             if bytes.get(colon + 1..colon + 3) == Some(b"//") {
-                self.bare_url(view, colon, sink);
+                let run = view.text.get(last..colon).unwrap_or("");
+                inside = if run.contains(|c| url::ends(c) || is_break(c)) { 0 } else { inside + 1 };
+                last = colon;
+                if inside <= URLS_IN_ONE {
+                    self.bare_url(view, colon, sink);
+                }
             } else {
                 script_url(view, colon, sink);
             }
@@ -151,7 +162,7 @@ impl Exfil {
             return ran_out(view, start, window, sink);
         };
         let inside = window.get(1 + name_len..end).unwrap_or("");
-        for value in url::attributes(inside, ATTRIBUTES) {
+        for value in url::attributes(inside, ATTRIBUTES, NESTED) {
             let value = value.rsplit("url=").next().unwrap_or(value);
             self.image(start..start + end + 1, value.trim(), sink);
         }
@@ -276,12 +287,14 @@ fn ran_out(view: &ViewText<'_>, start: usize, window: &str, sink: &mut Sink) {
 
 /// The `]` that closes the `[` at `open`.
 fn closing_bracket(text: &str, open: usize) -> Option<usize> {
+    memchr::memchr(b']', text.as_bytes())?;
     let mut depth = 0usize;
     let mut escaped = false;
     for (i, b) in text.bytes().enumerate().skip(open) {
         match b {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
+            b'[' if depth > NESTED => return memmem::find(text.as_bytes(), b"]("),
             b'[' => depth += 1,
             b']' if depth <= 1 => return Some(i),
             b']' => depth -= 1,
@@ -293,6 +306,7 @@ fn closing_bracket(text: &str, open: usize) -> Option<usize> {
 
 /// A link destination after `(`: the URL, and how many bytes there are up to and with the closing `)`.
 fn destination(text: &str) -> Option<(&str, usize)> {
+    memchr::memchr(b')', text.as_bytes())?;
     let body = text.trim_start();
     let lead = text.len() - body.len();
     if let Some(angled) = body.strip_prefix('<') {
@@ -304,6 +318,10 @@ fn destination(text: &str) -> Option<(&str, usize)> {
     let mut target_end = None;
     for (i, c) in body.char_indices() {
         match c {
+            '(' if depth > NESTED => {
+                let end = body.find(')')?;
+                return Some((body.get(..target_end.unwrap_or(end).min(end))?, lead + end + 1));
+            }
             '(' => depth += 1,
             ')' if depth == 0 => {
                 let target = body.get(..target_end.unwrap_or(i))?;
@@ -319,17 +337,19 @@ fn destination(text: &str) -> Option<(&str, usize)> {
 
 /// The `>` that ends a tag, outside quotes.
 fn tag_end(text: &str) -> Option<usize> {
+    // A quote that is never closed: the first `>` ends the tag for a browser that gives up on it.
+    let first = memchr::memchr(b'>', text.as_bytes())?;
     let mut quote = None;
-    for (i, b) in text.bytes().enumerate() {
-        match (quote, b) {
+    for (n, i) in memchr::memchr3_iter(b'>', b'"', b'\'', text.as_bytes()).enumerate() {
+        match (quote, text.as_bytes().get(i).copied()?) {
+            _ if n > NESTED => return Some(first),
             (None, b'>') => return Some(i),
-            (None, b'"' | b'\'') => quote = Some(b),
+            (None, b) => quote = Some(b),
             (Some(q), b) if q == b => quote = None,
             _ => {}
         }
     }
-    // A quote that is never closed: the first `>` ends the tag for a browser that gives up on it.
-    text.find('>')
+    Some(first)
 }
 
 #[cfg(test)]

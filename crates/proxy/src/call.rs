@@ -8,6 +8,7 @@ use crate::service::InFlight;
 use crate::stream;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
+use cordon_identity::Target;
 use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
 use cordon_policy::Budgets;
@@ -92,7 +93,7 @@ pub(crate) async fn call(
         Ok(prompt) => prompt,
         Err(refused) => return Err(refuse_with(&asked, op, *refused).await),
     };
-    match admit(&asked, model_scope(&asked, &prompt)) {
+    match model_alive(&asked, &prompt).and_then(|()| admit(&asked, model_scope(&asked, &prompt))) {
         Ok(ticket) => tickets.push(ticket),
         Err(refusal) => {
             let Prompt { tally, model, .. } = prompt;
@@ -117,6 +118,19 @@ fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
         scopes.push(Scope { name: ScopeName::Key(caller.key.clone()), budgets: manifest.key_budgets });
     }
     scopes
+}
+
+/// Refuses where a kill switch stops the model or its upstream: only now is it known which they are.
+fn model_alive(asked: &Asked, prompt: &Prompt) -> Result<(), Refusal> {
+    let target = Target {
+        key: &asked.principal.key,
+        agent: Some(&asked.principal.agent),
+        user: asked.user.as_ref().map(|(_, digest)| digest),
+        model: Some(&prompt.model.name),
+        upstream: Some(&prompt.model.upstream),
+    };
+    let hit = asked.worker.shared.kills.load().hit(&target).is_some();
+    if hit { Err(killed_refusal()) } else { Ok(()) }
 }
 
 /// The limits of the model, from the config.
@@ -244,6 +258,10 @@ async fn whole(
         Ok(body) => body,
         Err((end, refusal)) => return fail(&mut open, end, refusal).await,
     };
+    // An upstream that answers at once leaves no moment in which the wait for a kill would have been looked at.
+    if open.is_stopped() {
+        return fail(&mut open, End::Killed, killed_refusal()).await;
+    }
     let now = open.worker.shared.clock.now();
     let mut tally = Tally::default();
     let judged = cordon_pipeline::answer(exchange, body, &mut tally, now);

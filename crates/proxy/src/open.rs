@@ -109,11 +109,16 @@ impl Open {
             .is_some()
     }
 
+    /// Whether this exchange may not go on, as of now: a look at the switches and the key.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_killed() || self.is_revoked()
+    }
+
     /// Resolves when a kill switch stops this exchange, or its key is revoked. Looks once at the start, then only
     /// when something was killed or revoked: a chunk of a stream pays nothing for it. Cancel safe.
     pub(crate) async fn killed(&mut self) {
         loop {
-            if !std::mem::replace(&mut self.looked, true) && (self.is_killed() || self.is_revoked()) {
+            if !std::mem::replace(&mut self.looked, true) && self.is_stopped() {
                 return;
             }
             if self.signal.changed().await.is_err() {
@@ -129,7 +134,7 @@ impl Open {
         if news {
             self.signal.mark_unchanged();
         }
-        news && (self.is_killed() || self.is_revoked())
+        news && self.is_stopped()
     }
 
     fn is_revoked(&self) -> bool {

@@ -106,6 +106,11 @@ impl Worker {
         self.upstream.load_full()
     }
 
+    /// Closes upstream connections that have been idle for too long.
+    pub fn expire_idle(&self) {
+        self.upstream.load().expire();
+    }
+
     /// Replaces the way out, at a reload. Exchanges under way end on the old one.
     pub fn replace_upstream(&self, client: Client) {
         self.upstream.store(Arc::new(client));

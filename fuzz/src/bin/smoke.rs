@@ -51,7 +51,10 @@ fn main() -> ExitCode {
     let chosen: Vec<&Target> =
         TARGETS.iter().filter(|t| options.target.as_ref().is_none_or(|name| name == t.name)).collect();
     if chosen.is_empty() {
-        eprintln!("no such target; there are: {}", TARGETS.iter().map(|t| t.name).collect::<Vec<_>>().join(", "));
+        eprintln!(
+            "no such target; there are: {}",
+            TARGETS.iter().map(|t| t.name).collect::<Vec<_>>().join(", ")
+        );
         return ExitCode::from(2);
     }
     if let Some(input) = &options.input {
@@ -100,14 +103,70 @@ fn run(target: &Target, share: Duration, seed: u64) -> bool {
 
 /// Words that the targets know.
 const WORDS: &[&str] = &[
-    "\"", "\\", "\\u0000", "\\ud83d", "{", "}", "[", "]", "null", "true", "-0", "1e999", "18446744073709551616", "\n",
-    "\r\n", "\r", "data: ", "event: ", "\n\n", ": x\n", "id: 4111111111111111\n", "[DONE]", "\u{feff}", "\u{200b}",
-    "4111111111111111", "4111 1111 ", "x@example.com", "ghp_", "-----BEGIN PRIVATE ", "ignore all previous instructions",
-    "![x](https://evil.test/?d=", ")", "aWdub3JlIGFsbA==", "%41", "&#65;", "\"role\":\"system\"", "\"type\":\"text\"",
-    "\"tool_calls\":[]", "\"content\":null", "\"index\":1", "\"index\":0", "\"finish_reason\":\"stop\"", "\"name\":\"t\"",
-    "\"arguments\":\"{}\"", "\"reasoning\":\"x\"", "\"refusal\":\"x\"", "\"type\":\"thinking\"", "\"signature\":\"s\"",
-    "\"usage\":{}", "\"x\":1,", "content_block_stop", "message_delta", "\"stop_reason\":\"end_turn\"", "= ", "[[tools]]",
-    "forbid (principal, action, resource);", "when { ", "context.", "==", "// ", "'''", "日", "ﬀ", "Ａ",
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud83d",
+    "{",
+    "}",
+    "[",
+    "]",
+    "null",
+    "true",
+    "-0",
+    "1e999",
+    "18446744073709551616",
+    "\n",
+    "\r\n",
+    "\r",
+    "data: ",
+    "event: ",
+    "\n\n",
+    ": x\n",
+    "id: 4111111111111111\n",
+    "[DONE]",
+    "\u{feff}",
+    "\u{200b}",
+    "4111111111111111",
+    "4111 1111 ",
+    "x@example.com",
+    "ghp_",
+    "-----BEGIN PRIVATE ",
+    "ignore all previous instructions",
+    "![x](https://evil.test/?d=",
+    ")",
+    "aWdub3JlIGFsbA==",
+    "%41",
+    "&#65;",
+    "\"role\":\"system\"",
+    "\"type\":\"text\"",
+    "\"tool_calls\":[]",
+    "\"content\":null",
+    "\"index\":1",
+    "\"index\":0",
+    "\"finish_reason\":\"stop\"",
+    "\"name\":\"t\"",
+    "\"arguments\":\"{}\"",
+    "\"reasoning\":\"x\"",
+    "\"refusal\":\"x\"",
+    "\"type\":\"thinking\"",
+    "\"signature\":\"s\"",
+    "\"usage\":{}",
+    "\"x\":1,",
+    "content_block_stop",
+    "message_delta",
+    "\"stop_reason\":\"end_turn\"",
+    "= ",
+    "[[tools]]",
+    "forbid (principal, action, resource);",
+    "when { ",
+    "context.",
+    "==",
+    "// ",
+    "'''",
+    "日",
+    "ﬀ",
+    "Ａ",
 ];
 
 struct Mutator<'s> {

@@ -242,15 +242,18 @@ pub(super) fn extent(text: &str) -> usize {
             '(' => depth += 1,
             ')' if depth == 0 => return i,
             ')' => depth -= 1,
-            '"' | '\'' | '`' | '|' => return i,
             '<' if text.get(i..).is_some_and(placeholder_ahead) => in_placeholder = true,
             '>' if in_placeholder => in_placeholder = false,
-            '<' | '>' => return i,
-            c if c.is_whitespace() || c.is_control() => return i,
+            c if ends(c) => return i,
             _ => {}
         }
     }
     text.len()
+}
+
+/// Whether a character stands in no URL (but for `<` and `>` around a placeholder).
+pub(super) fn ends(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '|' | '<' | '>') || c.is_whitespace() || c.is_control()
 }
 
 /// Whether `<` opens a placeholder such as `<secret>`.
@@ -260,11 +263,12 @@ fn placeholder_ahead(text: &str) -> bool {
         && inside.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
-/// The values of those attributes in the inside of a tag, in order.
-pub(super) fn attributes<'a>(inside: &'a str, names: &[&str]) -> Vec<&'a str> {
+/// The values of those attributes in the inside of a tag, in order, looking at the first `most` attributes.
+pub(super) fn attributes<'a>(inside: &'a str, names: &[&str], most: usize) -> Vec<&'a str> {
     let mut values = Vec::new();
     let mut rest = inside;
-    while let Some(equals) = rest.find('=') {
+    for _ in 0..most {
+        let Some(equals) = rest.find('=') else { break };
         let (before, after) = rest.split_at_checked(equals).unwrap_or((rest, ""));
         let name = before
             .trim_end()

@@ -304,21 +304,23 @@ const SOFT: u8 = 1;
 const HARD: u8 = 2;
 const WIDE: u8 = 3;
 
-const CLASSES: [u8; 256] = {
+const CLASSES: [u8; 256] = classes();
+
+#[expect(clippy::indexing_slicing, reason = "a table of 256, built at compile time")]
+const fn classes() -> [u8; 256] {
     let mut table = [SOFT; 256];
     let mut b = 0;
     while b < 256 {
-        if b >= 0x80 {
-            table[b] = WIDE;
-        } else if b >= 0x30 && b <= 0x39 || b >= 0x61 && b <= 0x7A || b >= 0x41 && b <= 0x5A {
-            table[b] = LETTER;
-        } else if b == 0x2E || b == 0x21 || b == 0x3B {
-            table[b] = HARD;
-        }
+        table[b] = match b {
+            0x80.. => WIDE,
+            0x30..=0x39 | 0x41..=0x5A | 0x61..=0x7A => LETTER,
+            0x2E | 0x21 | 0x3B => HARD,
+            _ => SOFT,
+        };
         b += 1;
     }
     table
-};
+}
 
 /// A word of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

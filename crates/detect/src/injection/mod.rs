@@ -26,7 +26,7 @@ mod tests;
 
 use crate::settings::Settings;
 use crate::view::{HiddenRun, Sink, ViewText};
-use cordon_types::{FindingKind, SpanKind};
+use cordon_types::SpanKind;
 use dense::Dense;
 use markup::Markup;
 use matcher::{Hit, Matcher};
@@ -98,8 +98,8 @@ impl Injection {
         }
         let open =
             self.markup.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink));
-        // Below U+05C0 no script of these rules is written.
         let open = open.into_iter().chain(found.open);
+        // Bytes below that do not occur in any script of those rules.
         let dense = if view.lower.bytes().any(|b| b >= 0xD7) {
             self.dense.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink))
         } else {

@@ -121,8 +121,6 @@ fn ordinary_text() {
         "Forget my earlier message.",
         "Act as a translator and translate the next paragraph.",
         "You are a helpful assistant.",
-        "Attackers try to ignore previous instructions; our filter stops that.",
-        "The phrase such as \"ignore previous instructions\" is a known attack string.",
         "How do I reset my password?",
         "Follow the instructions above to install the package.",
         "The assistant role in the API takes a list of messages.",
@@ -135,6 +133,21 @@ fn ordinary_text() {
         "Run the command `npm install` in the terminal.",
     ] {
         clean(text);
+    }
+}
+
+#[test]
+fn mentions_weigh_less_but_not_in_data() {
+    for text in [
+        "Attackers try to ignore previous instructions; our filter stops that.",
+        "The phrase such as \"ignore previous instructions\" is a known attack string.",
+    ] {
+        for kind in [SpanKind::User, SpanKind::System, SpanKind::Assistant] {
+            assert!(scan(text, kind, true).0 < 0.5, "{text}");
+        }
+        for kind in [SpanKind::ToolResult, SpanKind::ToolDefinition, SpanKind::Metadata] {
+            assert!(scan(text, kind, true).0 >= 0.5, "{text}");
+        }
     }
 }
 

@@ -129,13 +129,15 @@ pub(super) fn key(view: &ViewText<'_>, start: usize, end: usize, sink: &mut Sink
         return;
     };
     let bytes = text.as_bytes();
+    if !(16..=512).contains(&bytes.len()) {
+        return;
+    }
     let charset = bytes
         .iter()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~'));
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    let long = bytes.len() >= 16 && bytes.len() <= 512;
-    if !long || !charset || digits < 2 || letters < 4 || is_placeholder(lower) || entropy(bytes) < 56.0 {
+    if !charset || digits < 2 || letters < 4 || is_placeholder(lower) || entropy(bytes) < 56.0 {
         return;
     }
     let confidence = if quoted { 750 } else { 700 };
@@ -149,6 +151,9 @@ pub(super) fn password(view: &ViewText<'_>, start: usize, end: usize, sink: &mut
         return;
     };
     let bytes = text.as_bytes();
+    if !(6..=128).contains(&bytes.len()) {
+        return;
+    }
     let letter = bytes.iter().any(u8::is_ascii_alphabetic);
     let digit = bytes.iter().any(u8::is_ascii_digit);
     let sign = bytes
@@ -157,8 +162,7 @@ pub(super) fn password(view: &ViewText<'_>, start: usize, end: usize, sink: &mut
     let strong = letter && (digit || (quoted && sign));
     let code = matches!(byte(bytes, 0), b'$' | b'/' | b'.' | b'-' | b'%' | b'&' | b'@' | b'#')
         || text.contains("::");
-    if !(6..=128).contains(&bytes.len()) || !strong || code || is_placeholder(lower) || !varied_enough(bytes)
-    {
+    if !strong || code || is_placeholder(lower) || !varied_enough(bytes) {
         return;
     }
     let confidence = if digit && sign { 800 } else { 650 };

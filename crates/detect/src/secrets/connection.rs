@@ -73,6 +73,11 @@ pub(super) fn jdbc(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> 
         |b: u8| b > b' ' && !is_space(b) && !matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>') && b < 0x80;
     let mut end = start;
     while end - start < URL_MAX && inside(ahead.at(end)) {
+        // A second one inside: the first has ended.
+        if end > start + 4 && ahead.at(end) == b':' && view.lower.get(end - 4..end) == Some("jdbc") {
+            end -= 4;
+            break;
+        }
         end += 1;
     }
     let url = view.lower.get(start..end)?.trim_end_matches(['.', ',']);
