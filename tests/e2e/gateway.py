@@ -20,6 +20,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+VERIFIER = Path(__file__).with_name("verify_independently.py")
 # How long a process may take to say that it is up, and to end: generous, since machines of CI are slow.
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -195,6 +196,17 @@ class Gateway:
             self.stop()
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def close_verified(self):
+        """Ends it; what it recorded must verify, with an independent implementation too where there is one."""
+        try:
+            self.stop()
+            self.cordon("audit", "verify")
+            if theirs := os.environ.get("CORDON_TLOG_PYTHON"):
+                command = [theirs, VERIFIER, self.ledger, self.public_key_file]
+                subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, timeout=300, check=True)
+        finally:
+            self.close()
 
     def __enter__(self):
         return self

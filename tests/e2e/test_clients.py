@@ -47,7 +47,7 @@ class Compared(unittest.TestCase):
         cls.gullible = Gullible()
         cls.addClassCleanup(cls.gullible.stop)
         cls.gateway = Gateway(upstream=cls.gullible)
-        cls.addClassCleanup(cls.gateway.close)
+        cls.addClassCleanup(cls.gateway.close_verified)
 
     def both(self, kind, scenario, model=None, **more):
         results = []

@@ -145,7 +145,7 @@ class Gate(unittest.TestCase):
         cls.gullible = Gullible()
         cls.addClassCleanup(cls.gullible.stop)
         cls.gateway = Gateway(upstream=cls.gullible, agents=AGENTS)
-        cls.addClassCleanup(cls.gateway.close)
+        cls.addClassCleanup(cls.gateway.close_verified)
 
     def refused(self, caller, what, code=None, status=403):
         with self.assertRaises(caller.errors.APIStatusError) as caught:
@@ -282,6 +282,17 @@ class Gate(unittest.TestCase):
         with self.assertRaises(anthropic.BadRequestError) as caught:
             caller.client.messages.create(model=ANTHROPIC_MODEL, max_tokens=9, messages=messages, extra_body=body)
         self.assertIn("brand_new_field", str(caught.exception))
+
+    def test_versions_of_the_messages_api(self):
+        """The clients of the last years name one of two; another one could mean other fields."""
+        client = Anthropic(self.gateway, self.gateway.key()).client
+        rest = {"model": ANTHROPIC_MODEL, "max_tokens": MOST, "messages": [{"role": "user", "content": "Hello"}]}
+        for version in ("2023-06-01", "2026-10-21"):
+            with self.subTest(version=version):
+                self.assertTrue(client.messages.create(**rest, extra_headers={"anthropic-version": version}).content)
+        with self.assertRaises(anthropic.BadRequestError) as caught:
+            client.messages.create(**rest, extra_headers={"anthropic-version": "2099-01-01"})
+        self.assertIn("anthropic-version", str(caught.exception))
 
     def test_model_lists(self):
         """Each dialect lists what can be called in it; the built-in model speaks both."""

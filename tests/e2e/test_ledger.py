@@ -16,13 +16,10 @@ from pathlib import Path
 import anthropic
 import openai
 
-from gateway import ANTHROPIC_MODEL, OPENAI_MODEL, Gateway, Gullible, binary
+from gateway import ANTHROPIC_MODEL, OPENAI_MODEL, VERIFIER, Gateway, Gullible, binary
 
 # Enough exchanges for a full tile of 256 hashes, a partial one behind it, and a level above.
 EXCHANGES = 180
-REFUSED = 3
-
-INDEPENDENT = Path(__file__).with_name("verify_independently.py")
 
 
 def independent():
@@ -58,7 +55,6 @@ class Ledger(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        # Each text has its own number, so that none is answered from anything remembered.
         generous = "requests_per_minute = 100000"
         with Gullible() as gullible:
             cls.gateway = Gateway(
@@ -86,7 +82,7 @@ class Ledger(unittest.TestCase):
         return done.returncode, json.loads(done.stdout) if done.stdout.strip() else done.stderr
 
     def independently(self, ledger, *arguments):
-        command = [independent(), INDEPENDENT, ledger, ledger.parent / "ledger.pub", *arguments]
+        command = [independent(), VERIFIER, ledger, ledger.parent / "ledger.pub", *arguments]
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
 
     # ---- whole

@@ -25,7 +25,7 @@ class Streams(unittest.TestCase):
         cls.gullible = Gullible()
         cls.addClassCleanup(cls.gullible.stop)
         cls.gateway = Gateway(upstream=cls.gullible, agents=AGENTS)
-        cls.addClassCleanup(cls.gateway.close)
+        cls.addClassCleanup(cls.gateway.close_verified)
 
     def openai(self, agent):
         return openai.OpenAI(

@@ -47,7 +47,7 @@ class TypeScript(unittest.TestCase):
         cls.gullible = Gullible()
         cls.addClassCleanup(cls.gullible.stop)
         cls.gateway = Gateway(upstream=cls.gullible)
-        cls.addClassCleanup(cls.gateway.close)
+        cls.addClassCleanup(cls.gateway.close_verified)
         cls.direct = run(cls.gullible, "none")
         cls.through = run(cls.gateway, cls.gateway.key())
         cls.gate = run(cls.gateway, cls.gateway.key(), "gate")
