@@ -70,7 +70,6 @@ class Doors(unittest.TestCase):
                     statuses.append(ask(url, path, key, body, method=method, host=host).status)
                 lines.append(f"{method:<7}{path:<33}" + "".join(f"{status:>11}" for status in statuses))
         found = "\n".join(lines) + "\n"
-        print(found)
         self.assertEqual(found, ROUTES.read_text(), "the doors changed: look at it, then write it to routes.txt")
 
     def test_hosts_of_the_admin_address(self):
@@ -161,7 +160,7 @@ class Cli(unittest.TestCase):
         explain = ("policy", "explain", "--agent", "dev", "--action", "tool.call", "--resource", "send_mail", "--json", "--arguments")
         allowed = json.loads(self.run_it(0, *explain, '{"to":"ann@example.com"}').stdout)
         refused = json.loads(self.run_it(0, *explain, '{"to":"ann@example.org"}').stdout)
-        self.assertEqual((allowed["decision"], refused["decision"]), ("allowed", "denied"), (allowed, refused))
+        self.assertEqual((allowed["decision"], refused["decision"]), ("allow", "deny"), (allowed, refused))
         self.assertIn("argument_refused", json.dumps(refused))
         self.run_it(1, "policy", "explain", "--agent", "nobody", "--action", "tool.call", "--resource", "x")
         self.assertIn("permit", self.run_it(0, "policy", "show", "dev").stdout)

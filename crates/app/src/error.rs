@@ -45,6 +45,15 @@ pub enum AppError {
     /// An upstream's settings.
     #[error("{0}")]
     Upstream(#[from] cordon_upstream::UpstreamError),
+    /// Keys and prompts would cross a network in the clear.
+    #[error(
+        "{address} would carry keys in the clear beyond this machine; set [listen.tls] (model path only), listen on \
+         127.0.0.1, or write `plaintext_beyond_loopback = true` under [listen]"
+    )]
+    Plaintext {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
     /// A listener.
     #[error("cannot listen on {address}: {source}; free the port or set another address")]
     Listen {

@@ -27,7 +27,13 @@ pub struct Loaded {
 /// Loads `cordon.toml` and what it points to. Errors with every problem of every file; a file that cannot be read is
 /// a problem too.
 pub fn load(root: &Path) -> Result<Loaded, AppError> {
-    let config = cordon_config::parse("cordon.toml", &read(&root.join("cordon.toml"))?)?;
+    let config = match cordon_config::parse("cordon.toml", &read(&root.join("cordon.toml"))?) {
+        Ok(config) => config,
+        Err(mut found) => {
+            found.0.extend(beside(root));
+            return Err(AppError::Problems(found));
+        }
+    };
     let mut problems = Vec::new();
     let manifests = manifests(&root.join(&config.policies.manifests), &mut problems);
     let own = policies(&root.join(&config.policies.cedar), &mut problems);
@@ -44,6 +50,17 @@ pub fn load(root: &Path) -> Result<Loaded, AppError> {
         }
         _ => Err(AppError::Problems(Problems(problems))),
     }
+}
+
+/// The problems of the files beside a config that is no good: all are told at once. Looked for in the default folders.
+fn beside(root: &Path) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let manifests = manifests(&root.join("agents"), &mut problems);
+    let own = policies(&root.join("policies"), &mut problems);
+    if let Err(found) = PolicySet::build(manifests, own, &[]) {
+        problems.extend(found.0);
+    }
+    problems
 }
 
 /// The names that records may show: tools and arguments of manifests, ids of policies.

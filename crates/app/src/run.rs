@@ -81,6 +81,9 @@ impl Running {
         let loaded = load(dir.root())?;
         crate::logging::start(&loaded.config.log);
         let config = loaded.config.clone();
+        let address = options.address.unwrap_or(config.listen.address);
+        let admin_address = options.admin_address.unwrap_or(config.listen.admin_address);
+        within_the_operators_word(&config.listen, address, admin_address)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
@@ -88,7 +91,6 @@ impl Running {
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
 
-        let address = options.address.unwrap_or(config.listen.address);
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
@@ -117,7 +119,6 @@ impl Running {
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
         let side = Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop };
-        let admin_address = options.admin_address.unwrap_or(config.listen.admin_address);
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -186,6 +187,20 @@ impl Running {
         drop(self.dir);
         Ok(())
     }
+}
+
+/// SECURITY: what the config may not say, the command line may not say either.
+fn within_the_operators_word(
+    listen: &cordon_config::Listen,
+    address: SocketAddr,
+    admin: SocketAddr,
+) -> Result<(), AppError> {
+    for (address, plain) in [(address, listen.tls.is_none()), (admin, true)] {
+        if plain && !address.ip().is_loopback() && !listen.plaintext_beyond_loopback {
+            return Err(AppError::Plaintext { address });
+        }
+    }
+    Ok(())
 }
 
 /// The parts that threads share.

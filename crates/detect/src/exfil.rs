@@ -137,6 +137,9 @@ impl Exfil {
             Some(name) if !name.is_empty() => name,
             _ => window.get(2..close).unwrap_or(""),
         };
+        if memmem::find(rest.as_bytes(), b"]:").is_none() {
+            return ran_out(view, start, window, sink);
+        }
         let definition = format!("[{name}]:");
         match rest.find(&definition) {
             Some(found) => {

@@ -4,12 +4,16 @@
 
 use super::matcher::{Hit, REACH};
 use crate::view::{fold_str, lower};
+use std::collections::BTreeMap;
 
-/// The delimiters, each in the parts between its spaces.
+/// The delimiters, each in the parts between its spaces, by their first two bytes.
 #[derive(Debug)]
 pub(super) struct Markup {
-    patterns: Vec<(Vec<String>, u16)>,
+    groups: BTreeMap<[u8; 2], Vec<Delimiter>>,
 }
+
+/// The parts of a delimiter, and its number.
+type Delimiter = (Vec<String>, u16);
 
 /// How a delimiter stands to a text.
 enum Stand {
@@ -22,15 +26,16 @@ enum Stand {
 impl Markup {
     /// Takes delimiters with their numbers. Errors when one starts with something else than `<`, `[`, `{`.
     pub(super) fn new(patterns: &[(&str, u16)]) -> Result<Self, String> {
-        let mut parts = Vec::new();
+        let mut groups: BTreeMap<[u8; 2], Vec<Delimiter>> = BTreeMap::new();
         for (pattern, number) in patterns {
             let folded = lower(&fold_str(pattern));
-            if !folded.starts_with(['<', '[', '{']) {
+            let (true, [a, b, ..]) = (folded.starts_with(['<', '[', '{']), folded.as_bytes()) else {
                 return Err(format!("`{pattern}` does not start with a bracket"));
-            }
-            parts.push((folded.split(' ').map(str::to_owned).collect(), *number));
+            };
+            let parts = folded.split(' ').map(str::to_owned).collect();
+            groups.entry([*a, *b]).or_default().push((parts, *number));
         }
-        Ok(Self { patterns: parts })
+        Ok(Self { groups })
     }
 
     /// Every delimiter from `floor` on, and the earliest one that an unfinished text leaves undecided.
@@ -46,7 +51,15 @@ impl Markup {
         for at in memchr::memchr3_iter(b'<', b'[', b'{', bytes.get(floor..).unwrap_or(&[])) {
             let start = floor + at;
             let rest = bytes.get(start..bytes.len().min(start + REACH)).unwrap_or(&[]);
-            for (parts, pattern) in &self.patterns {
+            let group = match rest {
+                [a, b, ..] => self.groups.get(&[*a, *b]),
+                _ => {
+                    // Its second byte is still to come.
+                    open = open.or((!closed).then_some(start));
+                    None
+                }
+            };
+            for (parts, pattern) in group.into_iter().flatten() {
                 match stand(rest, parts) {
                     Stand::Ends(len) => hit(Hit { pattern: *pattern, start, end: start + len }),
                     Stand::Begun if !closed && rest.len() < REACH => open = open.or(Some(start)),
