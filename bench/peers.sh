@@ -3,7 +3,7 @@
 # version, into .tools/peers. Usage: bench/peers.sh [nginx] [litellm] [portkey]; without a name, all of them.
 set -eu
 
-LITELLM_VERSION="${LITELLM_VERSION:-1.109.1}"
+LITELLM_VERSION="${LITELLM_VERSION:-1.101.6}"
 PORTKEY_VERSION="${PORTKEY_VERSION:-1.15.2}"
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

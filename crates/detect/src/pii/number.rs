@@ -70,7 +70,9 @@ pub(super) fn card(view: &ViewText<'_>, ahead: &mut Ahead<'_>, start: usize) -> 
                 }
                 continue;
             }
-            return None;
+            // The run goes on beyond any card: what was a card by its own groups stays one. Digits written behind
+            // a card must not hide it.
+            break;
         }
         if !matches!(b, b' ' | b'-')
             || (separator != 0 && separator != b)

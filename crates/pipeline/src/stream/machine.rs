@@ -428,6 +428,7 @@ impl StreamMachine {
         if empty {
             arguments.push_str("{}");
         }
+        self.inspect_name(&name, now)?;
         let changed = self.inspect_arguments(&arguments, now)?;
         if !named {
             // Arguments of a call that the provider runs itself come without a name here; its feature was judged.
@@ -445,6 +446,16 @@ impl StreamMachine {
         };
         self.queue.calls.decide(key, verdict);
         Ok(())
+    }
+
+    /// A tool's name is a text of the model's too; it cannot be masked without becoming another tool's.
+    fn inspect_name(&mut self, name: &str, now: Millis) -> Result<(), Refusal> {
+        let report = self.exchange.gate.inspect(name, SpanKind::ToolCall, &mut self.tally)?;
+        self.judge_found(&report.findings, report.injection_flagged, SpanKind::ToolCall, now)?;
+        if replacements(&report.findings, &self.standing.duties).is_empty() {
+            return Ok(());
+        }
+        Err(cannot_splice("name"))
     }
 
     /// Inspects the strings in a call's arguments; gives the new argument text where something was replaced.
