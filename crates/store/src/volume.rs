@@ -31,7 +31,7 @@ const MAX_READ: u64 = 1 << 30;
 /// Files that are open at a time while many are written: far below any limit on descriptors.
 const MOST_OPEN: usize = 128;
 /// Zeros that make a journal's room, so many at a time.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A journal that is being written.
 struct Journal {
@@ -193,7 +193,7 @@ fn temporary(name: &str) -> String {
 }
 
 fn sync_all<'a>(folders: impl IntoIterator<Item = &'a OwnedFd>, shown: &str) -> Result<(), VolumeError> {
-    folders.into_iter().try_for_each(|f| fs::fsync(f)).map_err(failed("sync directory", shown))
+    folders.into_iter().try_for_each(fs::fsync).map_err(failed("sync directory", shown))
 }
 
 fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {

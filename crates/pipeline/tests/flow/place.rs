@@ -23,10 +23,10 @@ fn steps(path: &str) -> Vec<Step> {
     let mut rest = path;
     while let Some(first) = rest.chars().next() {
         let (head, tail) = match first {
-            '[' => rest[1..].split_once(']').unwrap(),
-            '{' => rest[1..].split_once('}').unwrap(),
+            '[' => rest.strip_prefix('[').and_then(|r| r.split_once(']')).unwrap(),
+            '{' => rest.strip_prefix('{').and_then(|r| r.split_once('}')).unwrap(),
             '.' => {
-                rest = &rest[1..];
+                rest = rest.strip_prefix('.').unwrap();
                 continue;
             }
             _ => rest.split_at(rest.find(['.', '[', '{']).unwrap_or(rest.len())),

@@ -119,11 +119,9 @@ pub fn stream(exchange: Exchange, chunks: &[&[u8]]) -> Streamed {
     let mut machine = StreamMachine::new(exchange, 1 << 20, 1 << 20, NOW).unwrap();
     let mut out = Vec::new();
     let mut cut = None;
-    let mut ended = false;
     for step in chunks.iter().map(|c| Some(*c)).chain([None]) {
         let step = match step {
             Some(chunk) => machine.push(chunk, NOW),
-            None if ended => break,
             None => machine.end(NOW),
         };
         match step {
@@ -131,7 +129,6 @@ pub fn stream(exchange: Exchange, chunks: &[&[u8]]) -> Streamed {
             Ok(Step::Last { release, tail }) => {
                 out.extend_from_slice(&release);
                 out.extend_from_slice(&tail);
-                ended = true;
                 break;
             }
             Err(stop) => {
