@@ -428,7 +428,7 @@ impl StreamMachine {
         if empty {
             arguments.push_str("{}");
         }
-        self.inspect_name(&name, now)?;
+        self.inspect_unspliceable(&name, "name", now)?;
         let changed = self.inspect_arguments(&arguments, now)?;
         if !named {
             // Arguments of a call that the provider runs itself come without a name here; its feature was judged.
@@ -448,19 +448,21 @@ impl StreamMachine {
         Ok(())
     }
 
-    /// A tool's name is a text of the model's too; it cannot be masked without becoming another tool's.
-    fn inspect_name(&mut self, name: &str, now: Millis) -> Result<(), Refusal> {
-        let report = self.exchange.gate.inspect(name, SpanKind::ToolCall, &mut self.tally)?;
+    /// A text of a call in which nothing can be replaced: its name would become another tool's, and arguments that
+    /// are not one JSON object have no place that is known to be a string.
+    fn inspect_unspliceable(&mut self, text: &str, what: &str, now: Millis) -> Result<(), Refusal> {
+        let report = self.exchange.gate.inspect(text, SpanKind::ToolCall, &mut self.tally)?;
         self.judge_found(&report.findings, report.injection_flagged, SpanKind::ToolCall, now)?;
         if replacements(&report.findings, &self.standing.duties).is_empty() {
             return Ok(());
         }
-        Err(cannot_splice("name"))
+        Err(cannot_splice(what))
     }
 
     /// Inspects the strings in a call's arguments; gives the new argument text where something was replaced.
     fn inspect_arguments(&mut self, arguments: &str, now: Millis) -> Result<Option<String>, Refusal> {
         let Ok(parsed) = cordon_wire::parse_arguments(arguments, &self.exchange.gate.limits) else {
+            self.inspect_unspliceable(arguments, "arguments", now)?;
             return Ok(None);
         };
         let mut edits = Vec::new();

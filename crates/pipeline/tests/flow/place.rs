@@ -91,6 +91,7 @@ const WORDS: &[&str] = &[
     "auto",
     "explicit",
     "custom",
+    "document",
     "ephemeral",
     "anthropic",
     "refusal",
