@@ -162,7 +162,8 @@ class Cli(unittest.TestCase):
         refused = json.loads(self.run_it(0, *explain, '{"to":"ann@example.org"}').stdout)
         self.assertEqual((allowed["decision"], refused["decision"]), ("allow", "deny"), (allowed, refused))
         self.assertIn("argument_refused", json.dumps(refused))
-        self.run_it(1, "policy", "explain", "--agent", "nobody", "--action", "tool.call", "--resource", "x")
+        nobody = self.run_it(0, "policy", "explain", "--agent", "nobody", "--action", "tool.call", "--resource", "x")
+        self.assertIn("deny no_manifest", nobody.stdout)
         self.assertIn("permit", self.run_it(0, "policy", "show", "dev").stdout)
         self.run_it(1, "policy", "show", "nobody")
 

@@ -336,6 +336,7 @@ class Budgets(unittest.TestCase):
             self.assertEqual(self.exceeded(gateway, 0)[0], 0)
             idle[0].wire.socket.close()
             eventually(lambda: ask(gateway.anthropic_base_url, CHAT, gateway.key(), chat("hi")).status == 200, "a place is free")
+            idle[1].wire.socket.close()
 
     def test_limits_of_a_key(self):
         manifest = lambda text: unbudgeted(text).replace("[data.prompt]", "[key_budgets]\nrequests_per_minute = 2\n\n[data.prompt]", 1)

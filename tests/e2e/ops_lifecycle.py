@@ -221,7 +221,6 @@ class Ends(unittest.TestCase):
         self.gateway.start(restore_signals=False)
         with Wire(self.gateway.anthropic_base_url) as wire:
             text = "gullible:delta=1 say exactly: " + "hold on " * 4000
-            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             wire.send(request(CHAT, self.key, chat(text, stream=True)))
             self.assertEqual(wire.head().status, 200)
             pieces = wire.chunks()

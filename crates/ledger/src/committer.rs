@@ -141,7 +141,19 @@ pub struct Committer {
 
 /// The future of one append. Dropping it does not take the entry back.
 #[must_use = "the entry is durable only when this says so"]
-pub struct Appended(State);
+pub struct Appended {
+    state: State,
+    queued: Option<u64>,
+}
+
+impl Appended {
+    /// The index under which the entry is queued; `None` where it was refused. Not durable yet: only for an entry
+    /// that is appended later and refers to this one, since the later one is never durable without the earlier.
+    #[must_use]
+    pub const fn queued(&self) -> Option<u64> {
+        self.queued
+    }
+}
 
 enum State {
     Ready(Option<Result<u64, LedgerError>>),
@@ -152,7 +164,7 @@ impl Future for Appended {
     type Output = Result<u64, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(LedgerError::Stopped))),
             State::Waiting(receiver) => {
                 // Only a ledger that failed drops the sender.
@@ -207,10 +219,13 @@ impl Committer {
 
     /// Queues an entry, at once. The future says which index it got, once it is durable.
     pub fn append(&self, leaf: Vec<u8>) -> Appended {
-        Appended(self.enqueue(leaf).unwrap_or_else(|e| State::Ready(Some(Err(e)))))
+        match self.enqueue(leaf) {
+            Ok((state, index)) => Appended { state, queued: Some(index) },
+            Err(e) => Appended { state: State::Ready(Some(Err(e))), queued: None },
+        }
     }
 
-    fn enqueue(&self, leaf: Vec<u8>) -> Result<State, LedgerError> {
+    fn enqueue(&self, leaf: Vec<u8>) -> Result<(State, u64), LedgerError> {
         if leaf.len() > usize::from(u16::MAX) {
             return Err(LedgerError::LeafTooLarge { bytes: leaf.len() });
         }
@@ -241,7 +256,7 @@ impl Committer {
         if wake {
             self.shared.filled.notify_one();
         }
-        Ok(state)
+        Ok((state, index))
     }
 
     /// Whether it can still write.

@@ -167,11 +167,10 @@ async fn record_intent(
     let shared = &asked.worker.shared;
     let about = asked.about(op);
     let leaf = shared.recorder.intent(&about, gate, prompt, shared.clock.now());
-    let intent = shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
-    let gated = shared.clock.ticks().saturating_sub(asked.started);
-    #[allow(clippy::cast_precision_loss, reason = "a histogram needs no nanosecond")]
-    shared.metrics.gate_seconds.observe(gated as f64 / 1e9);
-    Ok(Open {
+    let appended = shared.ledger.append(leaf);
+    let intent = appended.queued().ok_or_else(ledger_refusal)?;
+    // Before the wait: a caller that goes away meanwhile leaves an outcome too.
+    let mut open = Open {
         worker: asked.worker.clone(),
         gate: gate.clone(),
         about,
@@ -190,7 +189,16 @@ async fn record_intent(
         // Taken before the first look, so that no kill falls in between.
         signal: shared.kill_signal.clone(),
         looked: false,
-    })
+    };
+    if appended.await.is_err() {
+        open.closed = true;
+        return Err(ledger_refusal());
+    }
+    let shared = &open.worker.shared;
+    let gated = shared.clock.ticks().saturating_sub(open.started);
+    #[allow(clippy::cast_precision_loss, reason = "a histogram needs no nanosecond")]
+    shared.metrics.gate_seconds.observe(gated as f64 / 1e9);
+    Ok(open)
 }
 
 /// Sends the request and brings back the answer, whole or as a stream.
