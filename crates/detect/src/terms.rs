@@ -12,6 +12,7 @@ use aho_corasick::{Anchored, MatchKind};
 use cordon_types::{FindingKind, Problem};
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
+use regex_syntax::hir::literal::Extractor;
 use std::ops::Range;
 
 /// Most terms, and the most patterns: their index is 16 bits, and a config of this size is a mistake.
@@ -44,6 +45,28 @@ struct Pattern {
     regex: Regex,
     max_len: usize,
     index: u16,
+    /// What every match begins with, one of these; none where that is not known.
+    prefixes: Option<Vec<Vec<u8>>>,
+}
+
+impl Pattern {
+    /// Whether a match may start with this text, or with more behind it.
+    fn may_begin(&self, tail: &[u8]) -> bool {
+        let fits = |p: &Vec<u8>| tail.starts_with(p) || p.starts_with(tail);
+        self.prefixes.as_ref().is_none_or(|all| all.iter().any(fits))
+    }
+
+    /// Where the first match that an unfinished text leaves open may start.
+    fn open(&self, text: &str, floor: usize) -> Option<usize> {
+        // A match may begin inside a character; what is held begins with it.
+        let from = text.len().saturating_sub(self.max_len + 4).max(floor);
+        let bytes = text.as_bytes();
+        let mut start = (from..text.len()).find(|s| bytes.get(*s..).is_some_and(|t| self.may_begin(t)))?;
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        Some(start)
+    }
 }
 
 /// The compiled terms and patterns.
@@ -103,8 +126,9 @@ impl Terms {
         let mut patterns = Vec::new();
         for (i, p) in settings.patterns.iter().enumerate() {
             match compile(&p.regex, p.max_len) {
-                Ok(regex) => patterns.push(Pattern {
+                Ok((regex, prefixes)) => patterns.push(Pattern {
                     regex,
+                    prefixes,
                     max_len: p.max_len,
                     index: u16::try_from(settings.terms.len() + i).unwrap_or(u16::MAX),
                 }),
@@ -186,7 +210,7 @@ impl Terms {
 
 type Fault = (&'static str, String, String);
 
-fn compile(regex: &str, max_len: usize) -> Result<Regex, Fault> {
+fn compile(regex: &str, max_len: usize) -> Result<(Regex, Option<Vec<Vec<u8>>>), Fault> {
     if max_len == 0 || max_len > LONGEST {
         let hint = format!("give the longest match in bytes, 1 to {LONGEST}");
         return Err(("max_len", format!("{max_len} is not a usable length"), hint));
@@ -212,10 +236,13 @@ fn compile(regex: &str, max_len: usize) -> Result<Regex, Fault> {
         let hint = "raise max_len to the longest match in bytes".to_owned();
         return Err(("max_len", "is shorter than the pattern's shortest match".to_owned(), hint));
     }
+    let prefixes = Extractor::new().extract(&hir);
+    let prefixes = prefixes.literals().map(|all| all.iter().map(|l| l.as_bytes().to_vec()).collect());
     Regex::builder()
         .syntax(config)
         .configure(Regex::config().nfa_size_limit(Some(COMPILED_MAX)).hybrid_cache_capacity(COMPILED_MAX))
         .build_from_hir(&hir)
+        .map(|regex| (regex, prefixes))
         .map_err(|e| fault(e.to_string()))
 }
 
@@ -266,11 +293,9 @@ fn scan_pattern(p: &Pattern, view: &ViewText<'_>, sink: &mut Sink) {
             term: Some(p.index),
         });
     }
-    if !view.closed {
-        let mut hold = text.len().saturating_sub(p.max_len + 4).max(view.floor);
-        while !text.is_char_boundary(hold) {
-            hold += 1;
-        }
-        sink.open(hold);
+    if !view.closed
+        && let Some(open) = p.open(text, view.floor)
+    {
+        sink.open(open);
     }
 }

@@ -33,6 +33,7 @@ use std::{
     },
     task::{Context, Poll},
     thread::JoinHandle,
+    time::Duration,
 };
 
 /// When an append is acknowledged.
@@ -79,6 +80,9 @@ impl Options {
 
 /// Most bytes that wait to be written: with the entries' own limit it bounds the queue, and one frame.
 const MAX_QUEUE_BYTES: usize = 64 << 20;
+
+/// How long entries gather where nobody waits for the disk: a sync costs the processor about as much as an exchange.
+const LINGER: Duration = Duration::from_millis(5);
 
 struct Queue {
     batch: Batch,
@@ -193,7 +197,8 @@ impl Committer {
         let (durable, max_queue) = (options.durable, options.max_queue);
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
         let (writer, publisher) = ledger.split();
-        let round = Round { writer, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
+        let linger = (durable == Durability::Behind).then_some(LINGER);
+        let round = Round { writer, linger, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
         let committer =
@@ -306,6 +311,8 @@ impl Drop for Committer {
 /// What the commit thread works with.
 struct Round {
     writer: Writer,
+    /// Entries gather for so long before they are written.
+    linger: Option<Duration>,
     shared: Arc<Shared>,
     hand_over: Arc<HandOver>,
 }
@@ -348,6 +355,11 @@ impl Round {
                 break;
             }
             queue = self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        if let Some(linger) = self.linger.filter(|_| !queue.stop) {
+            // Only a stop or a failure wakes it earlier: entries after the first wake nobody.
+            queue =
+                self.shared.filled.wait_timeout(queue, linger).unwrap_or_else(PoisonError::into_inner).0;
         }
         std::mem::swap(&mut queue.batch, batch);
         std::mem::swap(&mut queue.tells, tells);
