@@ -146,5 +146,6 @@ name = "send_mail"
 effect = "send"
 [tools.args]
 to = { domains = ["example.com"], required = true }
-other_args = "allow"
+subject = {}                      # any value; an argument that does not stand here (`bcc`, say) refuses the call
+body = {}
 "#;

@@ -91,7 +91,10 @@ impl Exchange {
                 policies: Vec::new(),
                 predicates: Vec::new(),
             });
-            return refused("its arguments are not one JSON object".to_owned(), Why::Policy(code));
+            return refused(
+                "its arguments are not one JSON object in which each key stands once".to_owned(),
+                Why::Policy(code),
+            );
         }
         if (self.gate.tool_killed)(name) {
             facts.arguments = None;

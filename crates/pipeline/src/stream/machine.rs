@@ -10,7 +10,7 @@ use crate::tally::Tally;
 use bytes::Bytes;
 use cordon_policy::Facts;
 use cordon_types::{Feature, Finding, Millis, Operation, SpanKind};
-use cordon_wire::{CallKey, Channel, Event, EventEdit, Frame, Part, Splice, SseReader, WireCode};
+use cordon_wire::{Arguments, CallKey, Channel, Event, EventEdit, Frame, Part, Splice, SseReader, WireCode};
 
 /// Most tool calls in one answer: more is no answer but an attack on memory.
 const MAX_CALLS: usize = 256;
@@ -429,7 +429,16 @@ impl StreamMachine {
             arguments.push_str("{}");
         }
         self.inspect_unspliceable(&name, "name", now)?;
-        let changed = self.inspect_arguments(&arguments, now)?;
+        // SECURITY: what the strict reading does not take (a repeated key, say) is refused, whatever a lax one would
+        // make of it: the agent's own reader may be a third.
+        let read = cordon_wire::parse_arguments(&arguments, &self.exchange.gate.limits);
+        let changed = match &read {
+            Ok(parsed) => self.inspect_arguments(parsed, now)?,
+            Err(_) => {
+                self.inspect_unspliceable(&arguments, "arguments", now)?;
+                None
+            }
+        };
         if !named {
             // Arguments of a call that the provider runs itself come without a name here; its feature was judged.
             if self.facts.features.is_empty() {
@@ -438,7 +447,7 @@ impl StreamMachine {
             self.queue.calls.decide(key, Verdict::Allowed { arguments: changed });
             return Ok(());
         }
-        let judged = changed.as_deref().unwrap_or(&arguments);
+        let judged = if read.is_ok() { changed.as_deref().unwrap_or(&arguments) } else { "" };
         let notice = self.exchange.judge_call(&name, judged, &mut self.facts, &mut self.tally, now)?;
         let verdict = match notice {
             Some(notice) => Verdict::Denied { notice },
@@ -460,11 +469,7 @@ impl StreamMachine {
     }
 
     /// Inspects the strings in a call's arguments; gives the new argument text where something was replaced.
-    fn inspect_arguments(&mut self, arguments: &str, now: Millis) -> Result<Option<String>, Refusal> {
-        let Ok(parsed) = cordon_wire::parse_arguments(arguments, &self.exchange.gate.limits) else {
-            self.inspect_unspliceable(arguments, "arguments", now)?;
-            return Ok(None);
-        };
+    fn inspect_arguments(&mut self, parsed: &Arguments, now: Millis) -> Result<Option<String>, Refusal> {
         let mut edits = Vec::new();
         for (at, span) in parsed.spans.iter().enumerate() {
             let report = self.exchange.gate.inspect(&span.text, span.kind, &mut self.tally)?;

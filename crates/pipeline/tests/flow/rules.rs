@@ -115,9 +115,9 @@ fn a_forced_tool_that_is_not_listed_refuses_the_request() {
     }
 }
 
-fn calling(name: &str) -> Script {
+fn calling(name: &str, arguments: &str) -> Script {
     let say = Piece::Content("on it".to_owned());
-    Script { choices: vec![vec![say, Piece::Call(name.to_owned(), "{\"a\":1}".to_owned())]] }
+    Script { choices: vec![vec![say, Piece::Call(name.to_owned(), arguments.to_owned())]] }
 }
 
 /// Through a request with these members: the whole answer, and the stream.
@@ -126,15 +126,44 @@ fn called(world: &World, op: Operation, more: Value, name: &str) -> [Result<Stri
     let exchange =
         || world.prompt(op, &with(op, more.clone())).map_err(|r| r.refusal.public).unwrap().exchange;
     let mut tally = cordon_pipeline::Tally::default();
-    let body = calling(name).whole(dialect).into();
+    let body = calling(name, "{\"a\":1}").whole(dialect).into();
     let whole = cordon_pipeline::answer(&exchange(), body, &mut tally, NOW);
-    let bytes = calling(name).stream(dialect, &mut Cuts::new(vec![3]));
+    let bytes = calling(name, "{\"a\":1}").stream(dialect, &mut Cuts::new(vec![3]));
     let streamed = stream(exchange(), &[&bytes]);
     let text = streamed.text();
     [
         whole.map(|b| String::from_utf8(b.to_vec()).unwrap()).map_err(|r| r.why),
         streamed.cut.map_or(Ok(text), |r| Err(r.why)),
     ]
+}
+
+/// What one reader takes for another call than the next is refused, streamed or not.
+#[test]
+fn arguments_that_can_be_read_in_two_ways_are_refused() {
+    let world = World::new(TOOL);
+    for arguments in
+        [r#"{"a":1,"a":2}"#, r#"{"a":1,"\u0061":2}"#, r#"{"a":1,"A":2}"#, r#"{"a":1} {"a":2}"#, "[1]", "a"]
+    {
+        for (op, dialect) in [(CHAT, Dialect::OpenaiChat), (Operation::Messages, Dialect::AnthropicMessages)]
+        {
+            let exchange =
+                || world.prompt(op, &with(op, json!({}))).map_err(|r| r.refusal.public).unwrap().exchange;
+            let script = calling("t", arguments);
+            let mut outs =
+                vec![stream(exchange(), &[&script.stream(dialect, &mut Cuts::new(vec![2]))]).text()];
+            if op == CHAT {
+                let mut tally = cordon_pipeline::Tally::default();
+                let out = cordon_pipeline::answer(&exchange(), script.whole(dialect).into(), &mut tally, NOW);
+                outs.push(String::from_utf8(out.unwrap().to_vec()).unwrap());
+            }
+            for out in outs {
+                assert!(
+                    out.contains("each key stands once") && !out.contains("tool_calls"),
+                    "{arguments}: {out}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
