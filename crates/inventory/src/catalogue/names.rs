@@ -51,7 +51,7 @@ pub struct ModelFamily {
 pub struct Names {
     packages: Vec<Package>,
     by_name: FxHashMap<(&'static str, String), usize>,
-    by_module: FxHashMap<&'static str, usize>,
+    by_module: FxHashMap<(&'static str, &'static str), usize>,
     images: Vec<Image>,
     variables: Vec<Variable>,
     models: Vec<ModelFamily>,
@@ -78,8 +78,8 @@ impl Names {
             .iter()
             .enumerate()
             .rev()
-            .filter(|(_, p)| p.ecosystem == "pypi" && !p.module.is_empty())
-            .map(|(n, p)| (p.module, n))
+            .filter(|(_, p)| !p.module.is_empty())
+            .map(|(n, p)| ((p.ecosystem, p.module), n))
             .collect();
         Self {
             by_name,
@@ -144,15 +144,15 @@ impl Names {
         self.by_name.get(&(ecosystem, shorter.to_owned())).copied()
     }
 
-    /// The Python package that gives the module `name`: itself or the longest parent that is one.
+    /// The package that gives the module or namespace `name`: itself or the longest parent that is one.
     #[must_use]
-    pub fn module(&self, name: &str) -> Option<&Package> {
+    pub fn module(&self, ecosystem: &'static str, name: &str, separator: char) -> Option<&Package> {
         let mut name = name;
         loop {
-            if let Some(n) = self.by_module.get(name) {
+            if let Some(n) = self.by_module.get(&(ecosystem, name)) {
                 return self.packages.get(*n);
             }
-            name = name.rsplit_once('.')?.0;
+            name = name.rsplit_once(separator)?.0;
         }
     }
 

@@ -95,8 +95,8 @@ fn packages_and_names() {
     ] {
         assert_eq!(names.package(eco, name).is_some(), found, "{eco} {name}");
     }
-    assert_eq!(names.module("google.generativeai.types").unwrap().name, "google-generativeai");
-    assert!(names.module("google.cloud").is_none());
+    assert_eq!(names.module("pypi", "google.generativeai.types", '.').unwrap().name, "google-generativeai");
+    assert!(names.module("pypi", "google.cloud", '.').is_none());
     assert!(names.image("docker.io/ollama/ollama").is_some() && names.image("ollama/ollamax").is_none());
     assert_eq!(names.variable("OPENAI_API_KEY").unwrap().vendor, "OpenAI");
     assert_eq!(names.model("anthropic/Claude-sonnet-4").unwrap().vendor, "Anthropic");

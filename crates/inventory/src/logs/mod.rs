@@ -21,10 +21,11 @@ mod when;
 mod zeek;
 
 pub use csv::{ColumnMap, ColumnMapError};
+pub(crate) use event::split_url;
 pub use event::{Event, Seen, When};
 pub use lines::{Lines, MAX_LINE};
 pub use sniff::{Format, sniff};
-pub use usage::{Pair, Usage};
+pub use usage::{MAX_CLIENTS, MAX_FLOWS, MAX_PAIRS, OTHERS, Pair, Usage};
 
 use zeek::ZeekTsv;
 
