@@ -87,7 +87,15 @@ const TABLE: &[Row] = &[
     row(
         "cordon",
         "crates/cli",
-        &["cordon-app", "cordon-types", "cordon-config", "cordon-policy", "cordon-detect", "cordon-ledger"],
+        &[
+            "cordon-app",
+            "cordon-types",
+            "cordon-config",
+            "cordon-policy",
+            "cordon-detect",
+            "cordon-ledger",
+            "cordon-inventory",
+        ],
         false,
     ),
     row(

@@ -6,6 +6,7 @@
 mod clients;
 mod instructions;
 mod mcp;
+mod ports;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -13,6 +14,7 @@ mod tree;
 pub use clients::{CLIENTS, Client, Roots, locations, skill_folders};
 pub use instructions::{instructions, store};
 pub use mcp::config;
+pub use ports::listening;
 
 use crate::code::FileKind;
 

@@ -105,3 +105,12 @@ fn clients_are_sorted_and_sourced() {
         assert_eq!(clients::client_of(path, name), Some(*client), "{path}");
     }
 }
+
+#[test]
+fn listening_ports() {
+    let table = "  sl  local_address rem_address   st\n   0: 0100007F:2CAA 00000000:0000 0A 0\n   1: 00000000:04D2 00000000:0000 0A 0\n   2: 0100007F:2CAA 0100007F:0001 01 0\n   3: x\n";
+    let mut sink = Sink::new("/proc/net/tcp");
+    listening(table, &mut sink);
+    let got: Vec<_> = sink.found.iter().map(|s| (s.id.key.as_str(), s.evidence.line, s.attributes.len())).collect();
+    assert_eq!(got, [("ollama", 2, 1), ("lm-studio", 3, 2)]);
+}
