@@ -7,11 +7,41 @@ use cordon_inventory::{Baseline, Inventory, Rules, Sink, scan_file};
 
 /// One path of every kind of file.
 pub(crate) const PATHS: &[&str] = &[
-    "requirements.txt", "pyproject.toml", "Pipfile", "Pipfile.lock", "uv.lock", "package.json",
-    "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "Cargo.toml", "Cargo.lock", "go.mod", "go.sum", "pom.xml",
-    "build.gradle", "libs.versions.toml", "gradle.lockfile", "x.csproj", "packages.lock.json", "Gemfile",
-    "Gemfile.lock", "Dockerfile", "values.yaml", ".github/workflows/ci.yml", "a.py", "a.ts", "a.go", "a.rs",
-    "A.java", "A.cs", "a.rb", "a.sh", "c.toml", "AGENTS.md", "SKILL.md",
+    "requirements.txt",
+    "pyproject.toml",
+    "Pipfile",
+    "Pipfile.lock",
+    "uv.lock",
+    "package.json",
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "Cargo.toml",
+    "Cargo.lock",
+    "go.mod",
+    "go.sum",
+    "pom.xml",
+    "build.gradle",
+    "libs.versions.toml",
+    "gradle.lockfile",
+    "x.csproj",
+    "packages.lock.json",
+    "Gemfile",
+    "Gemfile.lock",
+    "Dockerfile",
+    "values.yaml",
+    ".github/workflows/ci.yml",
+    "a.py",
+    "a.ts",
+    "a.go",
+    "a.rs",
+    "A.java",
+    "A.cs",
+    "a.rb",
+    "a.sh",
+    "c.toml",
+    "AGENTS.md",
+    "SKILL.md",
 ];
 
 /// One path of every kind of client's configuration.
@@ -22,7 +52,16 @@ pub(crate) const WEIGHTS: &[&str] = &["m.gguf", "m.safetensors", "m.onnx", "m.pt
 
 /// Every format of logs.
 pub(crate) const FORMATS: &[&str] = &[
-    "zeek-tsv", "zeek-json", "suricata", "squid", "combined", "dnsmasq", "coredns", "bind", "route53", "paloalto",
+    "zeek-tsv",
+    "zeek-json",
+    "suricata",
+    "squid",
+    "combined",
+    "dnsmasq",
+    "coredns",
+    "bind",
+    "route53",
+    "paloalto",
     "csv",
 ];
 
@@ -150,7 +189,12 @@ pub mod seeds {
     pub fn weights() -> Vec<Vec<u8>> {
         let gguf = b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x14\0\0\0\0\0\0\0general.architecture\x08\0\0\0\x05\0\0\0\0\0\0\0llama";
         let safetensors = b"\x2a\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"x\":[0]}}  ";
-        vec![led(0, gguf), led(1, safetensors), led(2, b"\x08\x08\x12\x07pytorch\x1a\x012\x3a\x02ab"), led(3, b"PK\x03\x04")]
+        vec![
+            led(0, gguf),
+            led(1, safetensors),
+            led(2, b"\x08\x08\x12\x07pytorch\x1a\x012\x3a\x02ab"),
+            led(3, b"PK\x03\x04"),
+        ]
     }
 
     /// Logs.

@@ -92,7 +92,8 @@ fn timed(command: &mut Command) -> anyhow::Result<(f64, f64, Value)> {
         let mut peak = 0.0_f64;
         while let Ok(text) = fs::read_to_string(&status) {
             let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-            let Some(kilobytes) = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<f64>().ok()) else {
+            let Some(kilobytes) = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<f64>().ok())
+            else {
                 break;
             };
             peak = peak.max(kilobytes / 1e3);
@@ -116,13 +117,21 @@ fn tree(root: &Path, files: usize) -> anyhow::Result<(PathBuf, usize)> {
         let folder = root.join(format!("{:03}/{:02}", n / 2000, n / 20 % 100));
         fs::create_dir_all(&folder)?;
         let (name, text) = match n % 20 {
-            0 => ("package.json".to_owned(), "{\"dependencies\": {\"react\": \"^18\", \"lodash\": \"^4\"}}".to_owned()),
+            0 => (
+                "package.json".to_owned(),
+                "{\"dependencies\": {\"react\": \"^18\", \"lodash\": \"^4\"}}".to_owned(),
+            ),
             1 => ("requirements.txt".to_owned(), "flask==3.0\nrequests>=2\n".to_owned()),
             2 => ("values.yaml".to_owned(), "image:\n  repository: nginx\n  tag: 1.27\n".repeat(10)),
             3 => ("README.md".to_owned(), body.clone()),
             4 => ("picture.png".to_owned(), "x".repeat(3000)),
-            k if k == 5 && n % 2000 == 5 => ("agent.py".to_owned(), format!("import openai\nu = \"https://api.openai.com/v1\"\n{body}")),
-            k => (format!("module{k}.{}", ["py", "ts", "go", "java"].get(k % 4).unwrap_or(&"py")), body.clone()),
+            k if k == 5 && n % 2000 == 5 => {
+                ("agent.py".to_owned(), format!("import openai\nu = \"https://api.openai.com/v1\"\n{body}"))
+            }
+            k => (
+                format!("module{k}.{}", ["py", "ts", "go", "java"].get(k % 4).unwrap_or(&"py")),
+                body.clone(),
+            ),
         };
         fs::write(folder.join(name), text)?;
     }
@@ -144,7 +153,12 @@ fn log(path: &Path, lines: usize) -> anyhow::Result<usize> {
         writeln!(
             line,
             "{}.{:06}\tC{n:x}\t10.{}.{}.{}\t{}\t192.0.2.9\t443\tTLSv13\tTLS_AES_128_GCM_SHA256\tx25519\t{host}\tF\t-\th2\tT\tCsiI",
-            1_795_600_800 + n / 1000, n % 1_000_000, n % 3, n % 200, n % 250, 30_000 + n % 30_000
+            1_795_600_800 + n / 1000,
+            n % 1_000_000,
+            n % 3,
+            n % 200,
+            n % 250,
+            30_000 + n % 30_000
         )?;
         out.write_all(line.as_bytes())?;
         bytes += line.len();

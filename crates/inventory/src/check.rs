@@ -50,10 +50,12 @@ pub fn check(list: &str) -> Checked {
 /// The name that a line of a list stands for; none for a comment, a heading or a bare word.
 fn host(line: &str) -> Option<&str> {
     let line = line.split('#').next().unwrap_or("").trim();
-    let word = line.split([' ', '\t', ',']).rfind(|w| w.contains('.'))?;
+    // An address before the name (a hosts file's) has no letter in it.
+    let is_name = |w: &&str| w.contains('.') && w.bytes().any(|b| b.is_ascii_alphabetic());
+    let word = line.split([' ', '\t', ',']).find(is_name)?;
     let word = word.trim_start_matches("||").trim_start_matches("*.").trim_matches(['"', '.', '^']);
     let word = word.split("://").last().unwrap_or(word).split('/').next().unwrap_or(word);
-    (!word.is_empty() && word.bytes().any(|b| b.is_ascii_alphabetic())).then_some(word)
+    (!word.is_empty()).then_some(word)
 }
 
 #[cfg(test)]
@@ -62,7 +64,7 @@ mod tests {
 
     #[test]
     fn lists_of_many_forms() {
-        let list = "# heading\n\napi.openai.com\n||claude.ai^\n0.0.0.0 gemini.google.com\n*.example.org\nh2o.ai\n1,example.com\n";
+        let list = "# heading\n\napi.openai.com\n||claude.ai^\n0.0.0.0 gemini.google.com\n*.example.org\nh2o.ai\n*.example.com,Text,a note of b.c\n";
         let got = check(list);
         assert_eq!((got.names, got.known, got.unsure), (6, 3, 1));
         assert_eq!(got.share(), 500);

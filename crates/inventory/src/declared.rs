@@ -78,7 +78,13 @@ struct Row {
 pub fn declared(text: &str) -> Result<Vec<Declared>, Problems> {
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
-        Err(error) => return Err(Problems(vec![Problem::new(place(text, error.span()), error.message(), "docs/scan.md shows the file")])),
+        Err(error) => {
+            return Err(Problems(vec![Problem::new(
+                place(text, error.span()),
+                error.message(),
+                "docs/scan.md shows the file",
+            )]));
+        }
     };
     let mut problems = Vec::new();
     let mut all: Vec<Declared> = Vec::with_capacity(file.asset.len());

@@ -96,7 +96,8 @@ impl Baseline {
                 continue;
             }
             let asset: AssetLine = serde_json::from_str(line).map_err(|_| BaselineError::Line(n))?;
-            let values = asset.attributes.into_iter().map(|(a, v)| (a, v.into_iter().map(|v| v.value).collect()));
+            let values =
+                asset.attributes.into_iter().map(|(a, v)| (a, v.into_iter().map(|v| v.value).collect()));
             let compared = Compared { mark: asset.mark, owner: asset.owner, values: telling(values) };
             out.assets.insert(asset.id, compared);
         }

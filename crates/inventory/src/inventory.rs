@@ -276,7 +276,9 @@ impl Inventory {
             one.mark = marks.get(&one.service).copied().flatten();
         }
         uses.sort_by(|a, b| {
-            let key = |u: &ClientUse| (std::cmp::Reverse(u.used.bytes_up), u.service.clone(), u.who.clone(), u.user.clone());
+            let key = |u: &ClientUse| {
+                (std::cmp::Reverse(u.used.bytes_up), u.service.clone(), u.who.clone(), u.user.clone())
+            };
             key(a).cmp(&key(b))
         });
         Self { assets, uses, unsure }

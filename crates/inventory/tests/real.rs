@@ -1,5 +1,7 @@
 //! Real files: samples of real logs, lock files that the real tools made, and this workspace's own.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own functions")]
+
 use cordon_inventory::code::{FileKind, dependencies};
 use cordon_inventory::logs::{LogScan, Usage};
 use cordon_inventory::{Sink, scan_file};
@@ -58,9 +60,19 @@ fn the_workspaces_own_lock_files() {
 fn lock_files_of_the_real_tools() {
     for (file, place, count, want) in [
         ("uv.lock", "uv.lock", 37, &[("pypi/openai", "1.51.0"), ("pypi/mcp", "1.")][..]),
-        ("npm-1.json", "package-lock.json", 0, &[("npm/openai", "4.67.0"), ("npm/@anthropic-ai/sdk", "0.28.0")]),
+        (
+            "npm-1.json",
+            "package-lock.json",
+            0,
+            &[("npm/openai", "4.67.0"), ("npm/@anthropic-ai/sdk", "0.28.0")],
+        ),
         ("yarn.lock", "yarn.lock", 0, &[("npm/openai", "4.67.0"), ("npm/@anthropic-ai/sdk", "0.28.0")]),
-        ("pnpm-lock.yaml", "pnpm-lock.yaml", 0, &[("npm/openai", "4.67.0"), ("npm/@anthropic-ai/sdk", "0.28.0")]),
+        (
+            "pnpm-lock.yaml",
+            "pnpm-lock.yaml",
+            0,
+            &[("npm/openai", "4.67.0"), ("npm/@anthropic-ai/sdk", "0.28.0")],
+        ),
     ] {
         let text = fixture(&format!("tests/fixtures/locks/{file}"));
         let kind = FileKind::of(place).unwrap();

@@ -35,11 +35,8 @@ pub(super) fn read_all(
     let mut out = Vec::new();
     for path in paths {
         let place = path.display().to_string();
-        let reader: Box<dyn Read> = if path.as_os_str() == "-" {
-            Box::new(std::io::stdin())
-        } else {
-            Box::new(open(path)?)
-        };
+        let reader: Box<dyn Read> =
+            if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(open(path)?) };
         let mut scan = LogScan::new(&place, options.format.clone(), year(options.now), usage);
         let mut piece = vec![0; PIECE];
         let mut done = 0_u64;
@@ -59,7 +56,10 @@ pub(super) fn read_all(
             Ok((format, counts)) => {
                 if counts.unreadable > 0 {
                     let of = format.as_ref().map_or("", |f| f.name());
-                    shared.note(format!("{place}: {} of {} lines are not {of}", counts.unreadable, counts.lines));
+                    shared.note(format!(
+                        "{place}: {} of {} lines are not {of}",
+                        counts.unreadable, counts.lines
+                    ));
                 }
                 out.push(LogRead { path: place, format: format.map_or("empty", |f| f.name()), counts });
             }
@@ -81,7 +81,11 @@ fn open(path: &Path) -> Result<File, AppError> {
 /// The year of a time; logs that name none are of this one.
 fn year(now: i64) -> i16 {
     const YEAR: f64 = 31_556_952_000.0;
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "bounded to years of four digits")]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "bounded to years of four digits"
+    )]
     let year = (1970.0 + now as f64 / YEAR).clamp(1970.0, 9999.0) as i16;
     year
 }
@@ -125,7 +129,8 @@ fn zstd(
 ) -> std::io::Result<()> {
     let mut given = 0;
     while !reader.fill_buf()?.is_empty() {
-        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut reader).map_err(std::io::Error::other)?;
+        let mut frame =
+            ruzstd::decoding::StreamingDecoder::new(&mut reader).map_err(std::io::Error::other)?;
         loop {
             let n = frame.read(piece)?;
             if n == 0 {
@@ -143,7 +148,9 @@ fn zstd(
 
 fn bounded(given: u64, taken: u64) -> std::io::Result<()> {
     if given > MAX_UNPACKED || (given > RATIO_FROM && given / taken.max(1) > MAX_RATIO) {
-        return Err(std::io::Error::other(format!("{taken} bytes unpack to over {given}: not the packing of a log")));
+        return Err(std::io::Error::other(format!(
+            "{taken} bytes unpack to over {given}: not the packing of a log"
+        )));
     }
     Ok(())
 }

@@ -127,7 +127,10 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         None => Vec::new(),
     };
     let baseline = match &options.baseline {
-        Some(path) => Some(Baseline::read(&own_file(path)?).map_err(|e| AppError::Scan(format!("{}: {e}", path.display())))?),
+        Some(path) => Some(
+            Baseline::read(&own_file(path)?)
+                .map_err(|e| AppError::Scan(format!("{}: {e}", path.display())))?,
+        ),
         None => None,
     };
     for path in &options.paths {
@@ -144,7 +147,10 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     let logs = logs::read_all(options, &mut usage, &shared, progress)?;
     if usage.beyond > 0 {
         let most = cordon_inventory::logs::MAX_CLIENTS;
-        shared.note(format!("{} records are of clients beyond the first {most}; they stand together as `(others)`", usage.beyond));
+        shared.note(format!(
+            "{} records are of clients beyond the first {most}; they stand together as `(others)`",
+            usage.beyond
+        ));
     }
     let Shared { found, notes, more_notes, files, read, bytes } = shared;
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);

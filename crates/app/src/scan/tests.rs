@@ -131,13 +131,24 @@ fn a_machine() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     write(root, "home/ann/.cursor/mcp.json", r#"{"mcpServers":{"x":{"command":"npx","args":["n8n-mcp"]}}}"#);
-    write(root, "Users/bob/Library/Application Support/Claude/claude_desktop_config.json", r#"{"mcpServers":{"y":{"url":"https://mcp.linear.app/mcp"}}}"#);
+    write(
+        root,
+        "Users/bob/Library/Application Support/Claude/claude_desktop_config.json",
+        r#"{"mcpServers":{"y":{"url":"https://mcp.linear.app/mcp"}}}"#,
+    );
     write(root, "home/ann/.ollama/models/manifests/registry.ollama.ai/library/llama3/8b", "{}");
     write(root, "home/ann/.claude/skills/pdf/SKILL.md", "---\nname: pdf\n---\n");
     write(root, "proc/net/tcp", "h\n 0: 0100007F:2CAA 00000000:0000 0A 0\n");
     let scanned = run(&ScanOptions { machine: Some(root.to_owned()), ports: true, ..options() });
     let got = keys(&scanned);
-    for want in ["agent:cursor", "agent:claude-desktop", "tool_server:npm/n8n-mcp", "tool_server:mcp.linear.app/mcp", "model:llama3:8b", "local_server:ollama"] {
+    for want in [
+        "agent:cursor",
+        "agent:claude-desktop",
+        "tool_server:npm/n8n-mcp",
+        "tool_server:mcp.linear.app/mcp",
+        "model:llama3:8b",
+        "local_server:ollama",
+    ] {
         assert!(got.contains(&want.to_owned()), "{want} in {got:?}");
     }
     assert!(got.iter().any(|k| k.starts_with("skill:")), "{got:?}");
@@ -152,11 +163,22 @@ fn declared_and_baseline() {
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("tree");
     write(&tree, "requirements.txt", "openai\ncrewai\n");
-    let own = write(dir.path(), "inventory.toml", "[[asset]]\nkind = \"package\"\nname = \"pypi/openai\"\nowner = \"ann\"\n[[asset]]\nkind = \"service\"\nname = \"Mistral\"\nowner = \"bob\"\n");
+    let own = write(
+        dir.path(),
+        "inventory.toml",
+        "[[asset]]\nkind = \"package\"\nname = \"pypi/openai\"\nowner = \"ann\"\n[[asset]]\nkind = \"service\"\nname = \"Mistral\"\nowner = \"bob\"\n",
+    );
     let asked = ScanOptions { paths: vec![tree], declared: Some(own), ..options() };
     let scanned = run(&asked);
     let marks: Vec<_> = scanned.inventory.assets.iter().map(|a| (a.id.key.as_str(), a.mark)).collect();
-    assert_eq!(marks, [("mistral", Some(Mark::Ghost)), ("pypi/crewai", Some(Mark::Shadow)), ("pypi/openai", Some(Mark::Sanctioned))]);
+    assert_eq!(
+        marks,
+        [
+            ("mistral", Some(Mark::Ghost)),
+            ("pypi/crewai", Some(Mark::Shadow)),
+            ("pypi/openai", Some(Mark::Sanctioned))
+        ]
+    );
     assert_eq!(scanned.inventory.issues().get(&Issue::Unowned), Some(&1));
     let bad = write(dir.path(), "bad.toml", "[[asset]]\nkind = \"x\"\nname = \"y\"\n");
     let error = scan(&ScanOptions { declared: Some(bad.clone()), ..asked.clone() }, &|_| {}).unwrap_err();

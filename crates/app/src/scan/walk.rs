@@ -80,7 +80,8 @@ pub(super) fn read(path: &Path, place: &str, kind: FileKind, buffer: &mut Vec<u8
         Err(error) => return shared.note(format!("{place}: {error}")),
     };
     if size > kind.limit() && !kind.head_only() {
-        return shared.note(format!("{place}: {size} bytes are over the limit of {} for such a file", kind.limit()));
+        return shared
+            .note(format!("{place}: {size} bytes are over the limit of {} for such a file", kind.limit()));
     }
     buffer.clear();
     if let Err(error) = file.take(kind.limit()).read_to_end(buffer) {

@@ -119,12 +119,17 @@ pub(crate) fn catalogue(command: &Catalogue) -> anyhow::Result<ExitCode> {
     }
     output::line(&format!(
         "recall    {}%   {} of {} names ({} more by rows of low precision alone)",
-        tenths(found.share()), found.known, found.names, found.unsure
+        tenths(found.share()),
+        found.known,
+        found.names,
+        found.unsure
     ));
     if let (Some(clean), Some(precision)) = (&clean, precision) {
         output::line(&format!(
             "precision {}%   {} of {} ordinary names are taken for AI",
-            tenths(precision), clean.known, clean.names
+            tenths(precision),
+            clean.known,
+            clean.names
         ));
         for (name, vendor) in &clean.found {
             output::line(&format!("  {name}   as {vendor}"));

@@ -36,9 +36,16 @@ pub(super) fn write(scanned: &Scanned, all: bool, out: &mut dyn Write) -> Result
         let c = &log.counts;
         writeln!(out, "{}: {}, {} lines, {} to known services", log.path, log.format, c.lines, c.hits)?;
     }
-    let issues: Vec<String> = inventory.issues().into_iter().map(|(i, n)| format!("{n} {}", i.name())).collect();
+    let issues: Vec<String> =
+        inventory.issues().into_iter().map(|(i, n)| format!("{n} {}", i.name())).collect();
     let issues = if issues.is_empty() { "none".to_owned() } else { issues.join(", ") };
-    writeln!(out, "{} files, {} read; {} assets; issues: {issues}", scanned.files, scanned.read, inventory.assets.len())?;
+    writeln!(
+        out,
+        "{} files, {} read; {} assets; issues: {issues}",
+        scanned.files,
+        scanned.read,
+        inventory.assets.len()
+    )?;
     if inventory.unsure > 0 {
         writeln!(out, "{} more are too unsure to list; `--min-confidence 0` shows them", inventory.unsure)?;
     }
@@ -80,7 +87,11 @@ fn uses(uses: &[ClientUse], most: usize, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     writeln!(out, "WHO USED WHAT ({}): the most bytes up first", uses.len())?;
-    writeln!(out, "  {:<30} {:<28} {:>9} {:>9} {:>9} {:>10} {:>10}  mark", "who", "service", "lookups", "conns", "requests", "up", "down")?;
+    writeln!(
+        out,
+        "  {:<30} {:<28} {:>9} {:>9} {:>9} {:>10} {:>10}  mark",
+        "who", "service", "lookups", "conns", "requests", "up", "down"
+    )?;
     for one in uses.iter().take(most) {
         let who = if one.user.is_empty() { one.who.clone() } else { format!("{} {}", one.who, one.user) };
         let u = &one.used;

@@ -212,9 +212,11 @@ impl Hosts {
         if whole && let Some(n) = slot.exact {
             return Some(self.hit(n));
         }
-        if let Some(n) = slot.wildcards.iter().find(|n| {
-            self.rows.get(**n as usize).is_some_and(|r| matches_labels(r.domain, host))
-        }) {
+        if let Some(n) = slot
+            .wildcards
+            .iter()
+            .find(|n| self.rows.get(**n as usize).is_some_and(|r| matches_labels(r.domain, host)))
+        {
             return Some(self.hit(*n));
         }
         slot.suffix.map(|n| self.hit(n))

@@ -12,7 +12,7 @@ mod names;
 mod tests;
 
 pub use hosts::{Endpoint, Hit, Hosts, Match, Precision, ServiceKind};
-pub use names::{canonical, Image, ModelFamily, Names, Package, Variable};
+pub use names::{Image, ModelFamily, Names, Package, Variable, canonical};
 
 use std::sync::OnceLock;
 

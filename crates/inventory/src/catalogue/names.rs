@@ -72,8 +72,11 @@ impl Names {
                 _ => None,
             })
             .collect();
-        let by_name =
-            packages.iter().enumerate().map(|(n, p)| ((p.ecosystem, canonical(p.ecosystem, p.name)), n)).collect();
+        let by_name = packages
+            .iter()
+            .enumerate()
+            .map(|(n, p)| ((p.ecosystem, canonical(p.ecosystem, p.name)), n))
+            .collect();
         let by_module = packages
             .iter()
             .enumerate()
@@ -163,9 +166,9 @@ impl Names {
             .iter()
             .find_map(|p| repository.strip_prefix(p))
             .unwrap_or(repository);
-        self.images.iter().find(|i| {
-            short.strip_prefix(i.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        self.images
+            .iter()
+            .find(|i| short.strip_prefix(i.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
     /// The variable of that name.

@@ -11,7 +11,11 @@ fn whole(list: &'static str, fields: usize, keys: usize) {
         assert!(!row[0].trim().is_empty() && !row[fields - 1].trim().is_empty(), "no source: {row:?}");
     }
     let sorted: Vec<_> = all.iter().map(|r| r[..keys].to_vec()).collect();
-    assert!(sorted.windows(2).all(|w| w[0] < w[1]), "not sorted, or twice: {:?}", sorted.windows(2).find(|w| w[0] >= w[1]));
+    assert!(
+        sorted.windows(2).all(|w| w[0] < w[1]),
+        "not sorted, or twice: {:?}",
+        sorted.windows(2).find(|w| w[0] >= w[1])
+    );
 }
 
 #[test]
@@ -35,7 +39,9 @@ fn every_row_finds_itself() {
     let hosts = &catalogue().hosts;
     for row in hosts.rows() {
         let (host, path) = match row.matches {
-            Match::HostPath => row.domain.split_once('/').map(|(h, p)| (h.to_owned(), Some(format!("/{p}")))).unwrap(),
+            Match::HostPath => {
+                row.domain.split_once('/').map(|(h, p)| (h.to_owned(), Some(format!("/{p}")))).unwrap()
+            }
             Match::Wildcard => (row.domain.replace('*', "eu-west-1"), None),
             Match::Exact => (row.domain.to_owned(), None),
             Match::Suffix => (format!("x.{}", row.domain), None),
@@ -100,6 +106,7 @@ fn packages_and_names() {
     assert!(names.image("docker.io/ollama/ollama").is_some() && names.image("ollama/ollamax").is_none());
     assert_eq!(names.variable("OPENAI_API_KEY").unwrap().vendor, "OpenAI");
     assert_eq!(names.model("anthropic/Claude-sonnet-4").unwrap().vendor, "Anthropic");
-    let modules: HashSet<_> = names.packages().iter().filter(|p| !p.module.is_empty()).map(|p| p.module).collect();
+    let modules: HashSet<_> =
+        names.packages().iter().filter(|p| !p.module.is_empty()).map(|p| p.module).collect();
     assert!(modules.contains("openai"));
 }

@@ -50,7 +50,8 @@ pub(super) fn scan(kind: FileKind, text: &str, sink: &mut Sink) {
         }
         if kind == FileKind::Dockerfile {
             let from = trimmed.split_ascii_whitespace();
-            let mut words = from.skip_while(|w| w.eq_ignore_ascii_case("from")).filter(|w| !w.starts_with("--"));
+            let mut words =
+                from.skip_while(|w| w.eq_ignore_ascii_case("from")).filter(|w| !w.starts_with("--"));
             if trimmed.len() > 5 && trimmed.get(..5).is_some_and(|f| f.eq_ignore_ascii_case("from ")) {
                 image(words.next().unwrap_or(""), kind, n, sink);
             }
@@ -120,7 +121,9 @@ fn commands(line: &str, kind: FileKind, at: u64, sink: &mut Sink) {
         return;
     }
     let words: Vec<&str> = line
-        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '[' | ']' | '(' | ')' | ';' | '`'))
+        .split(|c: char| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '[' | ']' | '(' | ')' | ';' | '`')
+        })
         .filter(|w| !w.is_empty())
         .take(200)
         .collect();

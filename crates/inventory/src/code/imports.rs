@@ -87,7 +87,9 @@ fn node(line: &str, take: &mut dyn FnMut(&'static Package)) {
 }
 
 fn go(line: &str, take: &mut dyn FnMut(&'static Package)) {
-    let Some(mut path) = line.split('"').nth(1).filter(|p| p.contains('.') && p.contains('/')) else { return };
+    let Some(mut path) = line.split('"').nth(1).filter(|p| p.contains('.') && p.contains('/')) else {
+        return;
+    };
     loop {
         if let Some(package) = catalogue().names.package("go", path) {
             return take(package);

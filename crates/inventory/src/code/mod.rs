@@ -6,8 +6,8 @@
 //! What always holds: a reader takes any bytes and ends; what it cannot read gives nothing. A dependency that the
 //! catalogue does not know is no sighting; [`dependencies`] gives them all, for bills of materials.
 
-mod dotnet;
 mod deploy;
+mod dotnet;
 mod imports;
 mod jvm;
 mod kind;
@@ -20,8 +20,8 @@ mod secrets;
 mod tests;
 mod text;
 
-pub use kind::{FileKind, Language};
 pub(crate) use deploy::name_and_version;
+pub use kind::{FileKind, Language};
 pub(crate) use secrets::{Secrets, detectors};
 
 use crate::asset::{AssetKind, Attribute, Sink, Source};

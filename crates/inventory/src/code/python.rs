@@ -41,7 +41,9 @@ fn requirement(text: &str, line: u64, found: &mut Found) {
     };
     let rest = rest.split(" --").next().unwrap_or("").trim().trim_matches(['(', ')']);
     match rest.strip_prefix("==") {
-        Some(exact) if !exact.contains([',', '*']) => found.locked(name, exact.trim_start_matches('=').trim(), line),
+        Some(exact) if !exact.contains([',', '*']) => {
+            found.locked(name, exact.trim_start_matches('=').trim(), line)
+        }
         _ => found.wanted(name, rest, line),
     }
 }

@@ -22,11 +22,50 @@ enum Lead {
 
 /// Literals that begin or name a secret. The detectors' own are more; those of two letters would stop at every line.
 const SECRETS: &[&str] = &[
-    "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xapp-",
-    "aiza", "ya29.", "gocspx-", "sk_live_", "rk_live_", "whsec_", "sk-", "sg.", "npm_", "pypi-age", "hf_",
-    "dop_v1_", "eyj", "jdbc:", "accountkey=", "sharedaccesskey", "hooks.slack.com/services/", "bearer ",
-    "secret_access_key", "api_key", "api-key", "apikey", "access_key", "accesskey", "secret_key", "secretkey",
-    "client_secret", "clientsecret", "auth_token", "access_token", "password", "passwd",
+    "akia",
+    "asia",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "xapp-",
+    "aiza",
+    "ya29.",
+    "gocspx-",
+    "sk_live_",
+    "rk_live_",
+    "whsec_",
+    "sk-",
+    "sg.",
+    "npm_",
+    "pypi-age",
+    "hf_",
+    "dop_v1_",
+    "eyj",
+    "jdbc:",
+    "accountkey=",
+    "sharedaccesskey",
+    "hooks.slack.com/services/",
+    "bearer ",
+    "secret_access_key",
+    "api_key",
+    "api-key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "secret_key",
+    "secretkey",
+    "client_secret",
+    "clientsecret",
+    "auth_token",
+    "access_token",
+    "password",
+    "passwd",
 ];
 
 struct Scanner {
@@ -40,7 +79,8 @@ fn scanner() -> Option<&'static Scanner> {
         let names = &catalogue().names;
         let mut literals: Vec<(String, Lead)> =
             vec![("://".into(), Lead::Url), ("-----begin".into(), Lead::Pem)];
-        literals.extend(names.variables().iter().enumerate().map(|(n, v)| (v.name.into(), Lead::Variable(n))));
+        literals
+            .extend(names.variables().iter().enumerate().map(|(n, v)| (v.name.into(), Lead::Variable(n))));
         literals.extend(names.models().iter().map(|m| (m.prefix.into(), Lead::Model)));
         literals.extend(SECRETS.iter().map(|s| ((*s).into(), Lead::Secret)));
         let automaton = AhoCorasick::builder()
@@ -61,7 +101,16 @@ const BLOCK: usize = 16_000;
 
 pub(super) fn scan(kind: FileKind, text: &str, sink: &mut Sink) {
     let Some(scanner) = scanner() else { return };
-    let mut work = Work { text, kind, seen: FxHashSet::default(), secrets: Secrets::default(), looked: 0, named: 0, lines: LineCount::new(text) };
+    let mut work = Work {
+        text,
+        kind,
+        seen: FxHashSet::default(),
+        secrets: Secrets::default(),
+        looked: 0,
+        named: 0,
+        told: 0,
+        lines: LineCount::new(text),
+    };
     for found in scanner.automaton.find_iter(text) {
         match scanner.leads.get(found.pattern().as_usize()) {
             Some(Lead::Url) => work.url(found.start(), sink),
@@ -85,8 +134,9 @@ struct Work<'t> {
     secrets: Secrets,
     /// Up to where the detectors have looked.
     looked: usize,
-    /// The end of the last model's name.
+    /// The end of the last model's name, and of the last address.
     named: usize,
+    told: usize,
     lines: LineCount<'t>,
 }
 
@@ -136,12 +186,20 @@ impl Work<'_> {
     }
 
     fn url(&mut self, at: usize, sink: &mut Sink) {
+        if at < self.told {
+            return;
+        }
         let bytes = self.text.as_bytes();
-        let scheme = bytes.get(..at).unwrap_or(&[]).iter().rev().take(12).take_while(|b| b.is_ascii_alphanumeric());
+        let scheme =
+            bytes.get(..at).unwrap_or(&[]).iter().rev().take(12).take_while(|b| b.is_ascii_alphanumeric());
         let start = at - scheme.count();
-        let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\' | ')' | ']' | '}' | ',');
+        let is_end = |c: char| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\' | ')' | ']' | '}' | ',')
+        };
         let rest = self.text.get(start..self.boundary(start + 500)).unwrap_or("");
         let url = rest.split(is_end).next().unwrap_or("");
+        // An address within an address is its argument.
+        self.told = start + url.len();
         let authority = url.split("://").nth(1).and_then(|a| a.split('/').next()).unwrap_or("");
         if authority.contains('@') {
             self.secret(at, AROUND);
@@ -215,7 +273,8 @@ impl Work<'_> {
         let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
         let name = rest.get(..end).unwrap_or("").trim_end_matches(['.', ':', '/']);
         let after = rest.get(end..).and_then(|r| r.chars().next()).unwrap_or('\n');
-        let closed = matches!(after, '"' | '\'' | '`') || (!quoted && matches!(after, '\n' | '\r' | ' ' | ','));
+        let closed =
+            matches!(after, '"' | '\'' | '`') || (!quoted && matches!(after, '\n' | '\r' | ' ' | ','));
         if !closed || !is_model(name) || (prefixed && !self.in_quotes(at)) {
             return;
         }
@@ -261,18 +320,32 @@ pub(crate) fn service(row: &Endpoint, source: Source, line: u64, sink: &Sink) ->
 
 /// Endings of file names: such a word is no model.
 const FILES: &[&str] = &[
-    ".py", ".js", ".ts", ".tsx", ".md", ".mdx", ".json", ".yaml", ".yml", ".html", ".png", ".svg", ".jpg", ".toml",
-    ".txt", ".sh", ".css", ".rs", ".go",
+    ".py", ".js", ".ts", ".tsx", ".md", ".mdx", ".json", ".yaml", ".yml", ".html", ".png", ".svg", ".jpg",
+    ".toml", ".txt", ".sh", ".css", ".rs", ".go",
 ];
 /// Endings that a model's name without a digit has.
-const ENDINGS: &[&str] =
-    &["-latest", "-chat", "-reasoner", "-coder", "-pro", "-flash", "-instant", "-r", "-plus", "-text", "-preview"];
+const ENDINGS: &[&str] = &[
+    "-latest",
+    "-chat",
+    "-reasoner",
+    "-coder",
+    "-pro",
+    "-flash",
+    "-instant",
+    "-r",
+    "-plus",
+    "-text",
+    "-preview",
+];
 
 fn is_model(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let long = (4..=100).contains(&lower.len());
     let numbered = lower.bytes().any(|b| b.is_ascii_digit()) || ENDINGS.iter().any(|e| lower.ends_with(e));
-    long && numbered && !FILES.iter().any(|f| lower.ends_with(f)) && !lower.contains("..") && !lower.contains("-action")
+    long && numbered
+        && !FILES.iter().any(|f| lower.ends_with(f))
+        && !lower.contains("..")
+        && !lower.contains("-action")
 }
 
 /// Paths of the APIs that model servers speak, and the port that is Ollama's.

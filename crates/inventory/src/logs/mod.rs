@@ -72,7 +72,7 @@ pub struct LogScan<'u> {
 enum Reader {
     None,
     Zeek(ZeekTsv),
-    Csv(csv::CsvReader),
+    Csv(Box<csv::CsvReader>),
     Plain,
 }
 
@@ -98,7 +98,7 @@ impl<'u> LogScan<'u> {
     fn set(&mut self, format: Format) {
         self.reader = match &format {
             Format::ZeekTsv => Reader::Zeek(ZeekTsv::default()),
-            Format::Csv(map) => Reader::Csv(csv::CsvReader::new(map.clone())),
+            Format::Csv(map) => Reader::Csv(Box::new(csv::CsvReader::new(map.clone()))),
             _ => Reader::Plain,
         };
         self.format = Some(format);

@@ -130,9 +130,8 @@ pub fn sniff(line: &str) -> Option<Format> {
 fn is_squid(line: &str) -> bool {
     let mut fields = line.split_ascii_whitespace();
     let time = fields.next().is_some_and(|t| {
-        t.split_once('.').is_some_and(|(s, ms)| {
-            s.len() >= 9 && s.bytes().chain(ms.bytes()).all(|b| b.is_ascii_digit())
-        })
+        t.split_once('.')
+            .is_some_and(|(s, ms)| s.len() >= 9 && s.bytes().chain(ms.bytes()).all(|b| b.is_ascii_digit()))
     });
     let elapsed = fields.next().is_some_and(|t| t.parse::<i64>().is_ok());
     time && elapsed && fields.nth(1).is_some_and(|code| code.contains('/'))

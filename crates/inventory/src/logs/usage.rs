@@ -68,8 +68,9 @@ impl Pair {
 }
 
 /// All pairs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Usage {
+    max_clients: usize,
     ids: FxHashMap<Arc<str>, u32>,
     names: Vec<Arc<str>>,
     index: FxHashMap<(u32, u32, u32), u32>,
@@ -79,7 +80,26 @@ pub struct Usage {
     pub beyond: u64,
 }
 
+impl Default for Usage {
+    fn default() -> Self {
+        Self::of(MAX_CLIENTS)
+    }
+}
+
 impl Usage {
+    /// With another cap on clients.
+    pub(super) fn of(max_clients: usize) -> Self {
+        Self {
+            max_clients,
+            ids: FxHashMap::default(),
+            names: Vec::new(),
+            index: FxHashMap::default(),
+            pairs: Vec::new(),
+            flows: FxHashMap::default(),
+            beyond: 0,
+        }
+    }
+
     /// The pairs, by client, user and service.
     #[must_use]
     pub fn pairs(&self) -> &[Pair] {
@@ -171,7 +191,7 @@ impl Usage {
         if let Some(id) = self.ids.get(name) {
             return *id;
         }
-        if self.ids.len() >= MAX_CLIENTS {
+        if self.ids.len() >= self.max_clients {
             return others;
         }
         let id = u32::try_from(self.names.len()).unwrap_or(0);

@@ -92,8 +92,7 @@ impl ZeekTsv {
         match parts.next() {
             Some("path") => self.path = parts.next().unwrap_or("").chars().take(32).collect(),
             Some("fields") => {
-                self.slots =
-                    parts.take(MAX_COLUMNS).map(|f| COLUMNS.iter().position(|c| *c == f)).collect();
+                self.slots = parts.take(MAX_COLUMNS).map(|f| COLUMNS.iter().position(|c| *c == f)).collect();
             }
             _ => {}
         }

@@ -84,7 +84,13 @@ pub const CLIENTS: &[Client] = &[
         "documentation",
     ),
     client("Cursor", &[".cursor/mcp.json"], &[".cursor/mcp.json"], &[".cursor/skills"], "agent-scan"),
-    client("Gemini CLI", &[".gemini/settings.json"], &[".gemini/settings.json"], &[".gemini/skills"], "agent-scan"),
+    client(
+        "Gemini CLI",
+        &[".gemini/settings.json"],
+        &[".gemini/settings.json"],
+        &[".gemini/skills"],
+        "agent-scan",
+    ),
     client(
         "Goose",
         &[".config/goose/config.yaml", "AppData/Roaming/Block/goose/config/config.yaml"],
@@ -95,7 +101,13 @@ pub const CLIENTS: &[Client] = &[
     client("JetBrains Junie", &[".junie/mcp/mcp.json"], &[".junie/mcp/mcp.json"], &[], "documentation"),
     client("Kiro", &[".kiro/settings/mcp.json"], &[".kiro/settings/mcp.json"], &[], "agent-scan"),
     client("LM Studio", &[".lmstudio/mcp.json"], &[], &[], "documentation"),
-    client("OpenClaw", &[], &[], &[".openclaw/skills", ".openclaw/workspace/skills", ".clawdbot/skills"], "agent-scan"),
+    client(
+        "OpenClaw",
+        &[],
+        &[],
+        &[".openclaw/skills", ".openclaw/workspace/skills", ".clawdbot/skills"],
+        "agent-scan",
+    ),
     Client {
         name: "opencode",
         home: &[".config/opencode/opencode.json", ".config/opencode/opencode.jsonc"],

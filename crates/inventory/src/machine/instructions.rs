@@ -7,8 +7,18 @@ use cordon_types::{FindingKind, Guard, SpanKind};
 
 /// Names of such files.
 const NAMES: &[&str] = &[
-    "AGENTS.md", "AGENT.md", "CLAUDE.md", "CLAUDE.local.md", "GEMINI.md", ".cursorrules", ".windsurfrules",
-    ".clinerules", ".roorules", ".goosehints", "copilot-instructions.md", ".aider.conf.yml",
+    "AGENTS.md",
+    "AGENT.md",
+    "CLAUDE.md",
+    "CLAUDE.local.md",
+    "GEMINI.md",
+    ".cursorrules",
+    ".windsurfrules",
+    ".clinerules",
+    ".roorules",
+    ".goosehints",
+    "copilot-instructions.md",
+    ".aider.conf.yml",
 ];
 /// Folders whose files are such.
 const FOLDERS: &[(&str, &str)] = &[

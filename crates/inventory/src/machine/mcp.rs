@@ -71,7 +71,9 @@ fn collect<'v>(root: &'v Value, out: &mut Servers<'v>) {
 fn list<'v>(value: &'v Value, out: &mut Servers<'v>) {
     match value {
         Value::Object(map) => {
-            out.extend(map.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_object()?))).filter(|s| is_server(s.1)));
+            out.extend(
+                map.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_object()?))).filter(|s| is_server(s.1)),
+            );
         }
         Value::Array(items) => {
             let named = |v: &'v Value| Some((v.get("name")?.as_str()?, v.as_object()?));
@@ -138,7 +140,8 @@ fn remote(url: &str, server: &Map<String, Value>, line: u64, sink: &Sink) -> Sig
     }
     let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
     if scheme == "http" && !here {
-        sighting = sighting.with(Attribute::Risk, "plain http: what it sends and gets can be read and changed");
+        sighting =
+            sighting.with(Attribute::Risk, "plain http: what it sends and gets can be read and changed");
     }
     sighting
 }
@@ -163,7 +166,8 @@ fn local(name: &str, server: &Map<String, Value>, line: u64, sink: &Sink) -> Opt
     let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
     let program = program.trim_end_matches(".exe").trim_end_matches(".cmd");
     let package = runner(program).and_then(|ecosystem| {
-        let word = arguments.iter().find(|a| !a.starts_with('-') && !matches!(**a, "run" | "dlx" | "x" | "tool"))?;
+        let word =
+            arguments.iter().find(|a| !a.starts_with('-') && !matches!(**a, "run" | "dlx" | "x" | "tool"))?;
         let (package, version) = name_and_version(word, ecosystem);
         (!package.is_empty()).then_some((ecosystem, package, version))
     });
@@ -201,7 +205,8 @@ fn runner(program: &str) -> Option<&'static str> {
 
 /// The image of `docker run ...`: the first word that is no option and no option's value.
 fn image<'w>(arguments: &[&'w str]) -> Option<&'w str> {
-    const WITH_VALUE: [&str; 10] = ["-e", "--env", "-v", "--volume", "--mount", "-p", "--name", "--network", "-u", "-w"];
+    const WITH_VALUE: [&str; 10] =
+        ["-e", "--env", "-v", "--volume", "--mount", "-p", "--name", "--network", "-u", "-w"];
     let mut rest = arguments.iter().skip_while(|a| **a != "run").skip(1);
     while let Some(word) = rest.next() {
         if WITH_VALUE.contains(word) {

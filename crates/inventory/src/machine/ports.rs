@@ -15,10 +15,15 @@ const PORTS: &[(u16, &str, u16)] = &[
 pub fn listening(table: &str, sink: &mut Sink) {
     for (n, line) in crate::code::numbered(table).skip(1) {
         let mut fields = line.split_ascii_whitespace().skip(1);
-        let (Some(local), Some(_), Some("0A")) = (fields.next(), fields.next(), fields.next()) else { continue };
+        let (Some(local), Some(_), Some("0A")) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
         let port = local.rsplit(':').next().and_then(|p| u16::from_str_radix(p, 16).ok());
-        let Some((port, name, confidence)) = PORTS.iter().find(|(p, _, _)| Some(*p) == port) else { continue };
-        let beyond = !local.starts_with("0100007F:") && !local.starts_with("00000000000000000000000001000000:");
+        let Some((port, name, confidence)) = PORTS.iter().find(|(p, _, _)| Some(*p) == port) else {
+            continue;
+        };
+        let beyond =
+            !local.starts_with("0100007F:") && !local.starts_with("00000000000000000000000001000000:");
         let mut sighting = sink
             .at(AssetKind::LocalServer, &crate::asset::slug(name), Source::Config, n)
             .with(Attribute::Host, format!("port {port}"));

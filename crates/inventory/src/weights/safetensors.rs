@@ -22,7 +22,7 @@ struct Entry {
 pub(super) fn read(head: &[u8], size: u64) -> Option<Said> {
     let mut c = Cursor { rest: head };
     let length = c.u64()?;
-    if length > MAX_HEADER || length < 2 || length > size || c.rest.first() != Some(&b'{') {
+    if !(2..=MAX_HEADER).contains(&length) || length > size || c.rest.first() != Some(&b'{') {
         return None;
     }
     // A header larger than what was read: the file is one, and no more is known.

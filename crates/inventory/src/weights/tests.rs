@@ -28,13 +28,16 @@ fn of(place: &str, head: &[u8], size: u64) -> Vec<(Attribute, String)> {
 #[test]
 fn gguf_metadata() {
     let array = [&8_u32.to_le_bytes()[..], &2_u64.to_le_bytes(), &string("a"), &string("b")].concat();
-    let head = gguf(5, &[
-        pair("general.architecture", 8, &string("llama")),
-        pair("tokenizer.tokens", 9, &array),
-        pair("general.flag", 7, &[1]),
-        pair("general.file_type", 4, &15_u32.to_le_bytes()),
-        pair("general.license", 8, &string("apache-2.0")),
-    ]);
+    let head = gguf(
+        5,
+        &[
+            pair("general.architecture", 8, &string("llama")),
+            pair("tokenizer.tokens", 9, &array),
+            pair("general.flag", 7, &[1]),
+            pair("general.file_type", 4, &15_u32.to_le_bytes()),
+            pair("general.license", 8, &string("apache-2.0")),
+        ],
+    );
     let said = of("m/x.gguf", &head, 9);
     assert!(said.contains(&(Attribute::Architecture, "llama".into())), "{said:?}");
     assert!(said.contains(&(Attribute::Quantization, "Q4_K_M".into())));
@@ -60,7 +63,9 @@ fn safetensors_metadata() {
 
 #[test]
 fn onnx_metadata() {
-    let head = [&[0x08, 0x08, 0x12, 0x07][..], b"pytorch", &[0x1a, 0x05], b"2.3.0", &[0x3a, 0xff, 0xff, 0x03]].concat();
+    let head =
+        [&[0x08, 0x08, 0x12, 0x07][..], b"pytorch", &[0x1a, 0x05], b"2.3.0", &[0x3a, 0xff, 0xff, 0x03]]
+            .concat();
     let said = of("m.onnx", &head, 1 << 20);
     assert!(said.contains(&(Attribute::Command, "pytorch".into())), "{said:?}");
     assert!(said.contains(&(Attribute::Version, "2.3.0".into())));
