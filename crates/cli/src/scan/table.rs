@@ -4,13 +4,16 @@ use cordon_app::scan::Scanned;
 use cordon_inventory::{Asset, AssetKind, Attribute, ClientUse, Drift, Mark};
 use std::io::{Result, Write};
 
+/// A title, what it means, and which assets belong below it.
+type Section = (&'static str, &'static str, fn(&Asset) -> bool);
+
 /// Rows of a section without `--all`.
 const ROWS: usize = 40;
 
 pub(super) fn write(scanned: &Scanned, all: bool, out: &mut dyn Write) -> Result<()> {
     let inventory = &scanned.inventory;
     let most = if all { usize::MAX } else { ROWS };
-    let sections: [(&str, &str, fn(&Asset) -> bool); 5] = [
+    let sections: [Section; 5] = [
         ("SECRETS", "credentials in files; the values are not kept", |a| a.id.kind == AssetKind::Secret),
         ("SHADOW", "seen, not approved", |a| a.mark == Some(Mark::Shadow)),
         ("SANCTIONED", "approved and seen", |a| a.mark == Some(Mark::Sanctioned)),
