@@ -5,12 +5,14 @@
 
 mod detect;
 mod flow;
+mod inventory;
 pub mod seeds;
 mod texts;
 mod wire;
 
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
+pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
@@ -39,6 +41,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", body: record, seeds: seeds::records },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
+    Target { name: "scan_code", body: scan_code, seeds: inventory::seeds::code },
+    Target { name: "scan_mcp", body: scan_mcp, seeds: inventory::seeds::mcp },
+    Target { name: "scan_weights", body: scan_weights, seeds: inventory::seeds::weights },
+    Target { name: "scan_logs", body: scan_logs, seeds: inventory::seeds::logs },
+    Target { name: "scan_own", body: scan_own, seeds: inventory::seeds::own },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

@@ -40,6 +40,7 @@ const TABLE: &[Row] = &[
         true,
     ),
     row("cordon-identity", "crates/identity", &["cordon-types"], true),
+    row("cordon-inventory", "crates/inventory", &["cordon-types", "cordon-detect"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
     row(
         "cordon-store",
@@ -79,13 +80,22 @@ const TABLE: &[Row] = &[
             "cordon-upstream",
             "cordon-proxy",
             "cordon-api",
+            "cordon-inventory",
         ],
         false,
     ),
     row(
         "cordon",
         "crates/cli",
-        &["cordon-app", "cordon-types", "cordon-config", "cordon-policy", "cordon-detect", "cordon-ledger"],
+        &[
+            "cordon-app",
+            "cordon-types",
+            "cordon-config",
+            "cordon-policy",
+            "cordon-detect",
+            "cordon-ledger",
+            "cordon-inventory",
+        ],
         false,
     ),
     row(

@@ -18,6 +18,7 @@ mod process;
 mod prose;
 mod report;
 mod say;
+mod scan;
 mod soak;
 mod streams;
 mod target;
@@ -43,6 +44,8 @@ enum Task {
     Gateway(gateway::Options),
     /// Half load for a long time: no answer lost, memory flat.
     Soak(soak::Options),
+    /// Files and log lines a second of `cordon scan`, and its memory.
+    Scan(scan::Options),
     /// Serve the fixed upstream alone; prints its address.
     Upstream {
         /// Listen here.
@@ -94,6 +97,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Gateway(options) => gateway::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::Scan(options) => scan::run(&options),
         Task::Upstream { listen, threads, interval_ms } => {
             upstream::serve(listen, threads, Duration::from_millis(interval_ms))
         }

@@ -19,6 +19,7 @@ pub mod logging;
 mod reload;
 pub mod run;
 mod runtime;
+pub mod scan;
 mod settings;
 pub mod signals;
 mod system;

@@ -89,6 +89,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// Find AI in code, on this machine and in network logs, and mark it against what is declared.
+    Scan(crate::scan::Scan),
+    /// The list of AI services that scans use.
+    Catalogue {
+        #[command(subcommand)]
+        command: crate::scan::Catalogue,
+    },
     /// Print the dialects' tables as JSON lines: what each field is, and what happens to it.
     Dialects,
     /// Serve the built-in, credulous model over HTTP, for tests.

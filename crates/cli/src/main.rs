@@ -12,6 +12,7 @@ mod inspect;
 mod keys;
 mod output;
 mod policy;
+mod scan;
 mod serve;
 
 use args::{Cli, Command};
@@ -47,6 +48,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(options) => inspect::inspect(&root, &options),
         Command::Policy { command } => policy::policy(&root, &command),
         Command::Audit { command } => audit::audit(&root, &command),
+        Command::Scan(options) => scan::scan(&options),
+        Command::Catalogue { command } => scan::catalogue(&command),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {
