@@ -82,6 +82,9 @@ pub enum AppError {
     /// The demo could not be played.
     #[error("the demo could not be played: {0}")]
     Demo(String),
+    /// Evidence or posture could not be made.
+    #[error("{0}")]
+    Evidence(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

@@ -8,10 +8,12 @@
 mod args;
 mod audit;
 mod check;
+mod evidence;
 mod inspect;
 mod keys;
 mod output;
 mod policy;
+mod posture;
 mod serve;
 
 use args::{Cli, Command};
@@ -47,6 +49,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(options) => inspect::inspect(&root, &options),
         Command::Policy { command } => policy::policy(&root, &command),
         Command::Audit { command } => audit::audit(&root, &command),
+        Command::Evidence { command } => evidence::evidence(&root, &command),
+        Command::Posture(options) => posture::posture(&root, &options),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {

@@ -23,6 +23,7 @@ pub mod log;
 pub mod name;
 pub mod note;
 pub mod proof;
+pub mod prefix;
 mod publish;
 pub mod record;
 mod recover;
@@ -39,6 +40,7 @@ pub use error::LedgerError;
 pub use log::{Ledger, Recovery};
 pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
+pub use prefix::{Prefix, leaves};
 pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
