@@ -5,12 +5,14 @@
 
 mod detect;
 mod flow;
+mod govern;
 pub mod seeds;
 mod texts;
 mod wire;
 
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
+pub use govern::{evidence, pack};
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
@@ -39,6 +41,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", body: record, seeds: seeds::records },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
+    Target { name: "pack", body: pack, seeds: seeds::packs },
+    Target { name: "evidence", body: evidence, seeds: seeds::records },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

@@ -100,7 +100,13 @@ fn frameworks(json: bool) -> anyhow::Result<()> {
                 "source": f.source, "licence": f.licence,
             }));
         } else {
-            output::line(&format!("{:<14} {:>3} controls  {} ({})", f.slug, f.controls.len(), f.name, f.version));
+            output::line(&format!(
+                "{:<14} {:>3} controls  {} ({})",
+                f.slug,
+                f.controls.len(),
+                f.name,
+                f.version
+            ));
         }
     }
     Ok(())
@@ -109,7 +115,10 @@ fn frameworks(json: bool) -> anyhow::Result<()> {
 fn controls(framework: &str, json: bool) -> anyhow::Result<()> {
     let catalogue = evidence::catalogue()?;
     let chosen = catalogue.chosen(framework);
-    anyhow::ensure!(!chosen.is_empty(), "there is no framework `{framework}`; `cordon evidence frameworks` lists them");
+    anyhow::ensure!(
+        !chosen.is_empty(),
+        "there is no framework `{framework}`; `cordon evidence frameworks` lists them"
+    );
     for f in chosen {
         for c in &f.controls {
             let evidence: Vec<&str> = c.evidence.iter().map(|e| e.name()).collect();
@@ -120,7 +129,11 @@ fn controls(framework: &str, json: bool) -> anyhow::Result<()> {
                 }));
             } else {
                 let (slug, id, coverage) = (&f.slug, &c.id, c.coverage.name());
-                output::line(&format!("{slug:<14} {id:<20} {coverage:<8} {} [{}]", c.title, evidence.join(", ")));
+                output::line(&format!(
+                    "{slug:<14} {id:<20} {coverage:<8} {} [{}]",
+                    c.title,
+                    evidence.join(", ")
+                ));
             }
         }
     }
@@ -168,7 +181,9 @@ fn verify(pack: &Path, key: Option<&Path>, json: bool) -> anyhow::Result<ExitCod
         report.problems.iter().for_each(|p| output::line(&format!("NOT VERIFIED: {p}")));
     }
     if own_key && !json {
-        output::note("note: the key was the pack's own; compare it with one from a source that you trust, with `--key`");
+        output::note(
+            "note: the key was the pack's own; compare it with one from a source that you trust, with `--key`",
+        );
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }

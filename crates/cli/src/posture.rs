@@ -48,7 +48,10 @@ pub(crate) fn posture(root: &Path, options: &Posture) -> anyhow::Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let name_ok = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    anyhow::ensure!(options.framework.chars().all(name_ok), "`cordon evidence frameworks` lists the frameworks");
+    anyhow::ensure!(
+        options.framework.chars().all(name_ok),
+        "`cordon evidence frameworks` lists the frameworks"
+    );
     let since = if options.since_review { "/since-review" } else { "" };
     let found = ask(root, "GET", &format!("/cordon/v1/posture/{}{since}", options.framework), &Value::Null)?;
     if options.json {
@@ -61,7 +64,13 @@ pub(crate) fn posture(root: &Path, options: &Posture) -> anyhow::Result<ExitCode
 
 fn tell(found: &Value, each: bool) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    output::line(&format!("{} to {}, {} entries of {}", text(&found["from"]), text(&found["to"]), found["size"], text(&found["log"])));
+    output::line(&format!(
+        "{} to {}, {} entries of {}",
+        text(&found["from"]),
+        text(&found["to"]),
+        found["size"],
+        text(&found["log"])
+    ));
     output::line(&format!(
         "{:<14} {:>7} {:>10} {:>8} {:>12} {:>6}",
         "framework", "direct", "no records", "partial", "needs import", "none"
@@ -85,14 +94,26 @@ fn tell(found: &Value, each: bool) {
     if review.is_null() {
         return output::line("no review yet; `cordon posture review --by NAME` records one");
     }
-    output::line(&format!("last review: {} by {} (record {})", text(&review["at"]), text(&review["by"]), review["record"]));
+    output::line(&format!(
+        "last review: {} by {} (record {})",
+        text(&review["at"]),
+        text(&review["by"]),
+        review["record"]
+    ));
     if review["kept"] == Value::Bool(false) {
-        return output::line("its snapshot is not in `reviews/` any more, so what moved since cannot be told");
+        return output::line(
+            "its snapshot is not in `reviews/` any more, so what moved since cannot be told",
+        );
     }
     let moved = found["moved"].as_array().map(Vec::as_slice).unwrap_or_default();
     output::line(if moved.is_empty() { "nothing moved since" } else { "moved since:" });
     for m in moved {
         let framework = m["framework"].as_str().map(|f| format!("{f} ")).unwrap_or_default();
-        output::line(&format!("  {framework}{}: {} -> {}", text(&m["what"]), text(&m["before"]), text(&m["now"])));
+        output::line(&format!(
+            "  {framework}{}: {} -> {}",
+            text(&m["what"]),
+            text(&m["before"]),
+            text(&m["now"])
+        ));
     }
 }

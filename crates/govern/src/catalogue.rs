@@ -254,7 +254,11 @@ impl Control {
             }
         }
         let slug = slug.trim_end_matches('-');
-        if slug.starts_with(|c: char| c.is_ascii_alphabetic()) { slug.to_owned() } else { format!("c-{slug}") }
+        if slug.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            slug.to_owned()
+        } else {
+            format!("c-{slug}")
+        }
     }
 }
 

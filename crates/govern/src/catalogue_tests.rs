@@ -24,7 +24,12 @@ fn the_data_hold_together() {
         let ids: Vec<_> = framework.controls.iter().map(|c| natural(&c.id)).collect();
         assert!(ids.is_sorted_by(|a, b| a < b), "{}: sorted, each once", framework.slug);
         let slugs: BTreeSet<_> = framework.controls.iter().map(Control::slug).collect();
-        assert_eq!(slugs.len(), framework.controls.len(), "{}: each page has a name of its own", framework.slug);
+        assert_eq!(
+            slugs.len(),
+            framework.controls.len(),
+            "{}: each page has a name of its own",
+            framework.slug
+        );
         for control in &framework.controls {
             let named: BTreeSet<_> = control.evidence.iter().map(|e| e.name()).collect();
             assert!(!named.is_empty() && named.len() == control.evidence.len(), "{}", control.id);

@@ -256,7 +256,9 @@ impl Pass {
 
     /// A review anywhere in the log: what moved since the last one is asked for whatever the period.
     fn review(&mut self, index: u64, leaf: &[u8]) {
-        if let Ok(Record::Control(c @ Control { kind: ControlKind::PostureReview, .. })) = Record::decode(leaf) {
+        if let Ok(Record::Control(c @ Control { kind: ControlKind::PostureReview, .. })) =
+            Record::decode(leaf)
+        {
             let by = c.by.map(|b| b.to_string());
             let review = Review { index, at: c.at, by, snapshot: c.snapshot };
             if self.period.holds(c.at) && self.figures.reviews.len() < Self::REVIEWS {
@@ -269,4 +271,4 @@ impl Pass {
 
 #[cfg(test)]
 #[path = "figures_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -22,7 +22,9 @@ fn escape(out: &mut String, text: &str) {
             '\'' => out.push_str("&#39;"),
             '\n' => out.push('\n'),
             // Marks that turn the direction of text could make a page say what it does not.
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 out.push('\u{fffd}');
             }
             c => out.push(c),
@@ -37,8 +39,14 @@ impl Html {
         page.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
         page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
-        page.raw("<title>").text(title).raw("</title>\n<style>\n").raw(STYLE).raw("</style>\n</head>\n<body>\n");
-        page.raw("<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<nav aria-label=\"Trail\"><ol>\n");
+        page.raw("<title>")
+            .text(title)
+            .raw("</title>\n<style>\n")
+            .raw(STYLE)
+            .raw("</style>\n</head>\n<body>\n");
+        page.raw(
+            "<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<nav aria-label=\"Trail\"><ol>\n",
+        );
         for (name, to) in trail {
             page.raw("<li>").link(to, name).raw("</li>\n");
         }
@@ -97,9 +105,13 @@ impl Html {
     /// A table of figures.
     pub(crate) fn table(&mut self, table: &Table) -> &mut Self {
         self.raw("<div class=\"wide\"><table>\n<caption>").text(table.title);
-        self.raw(" <span class=\"from\">from ").text(table.from.words()).raw("</span></caption>\n<thead><tr>");
-        for column in &table.columns {
-            self.raw("<th scope=\"col\">").text(column).raw("</th>");
+        self.raw(" <span class=\"from\">from ")
+            .text(table.from.words())
+            .raw("</span></caption>\n<thead><tr>");
+        for (at, column) in table.columns.iter().enumerate() {
+            let number = |row: &Vec<Cell>| matches!(row.get(at), Some(Cell::Number(_)));
+            let class = if table.rows.iter().all(number) { " class=\"n\"" } else { "" };
+            self.raw("<th scope=\"col\"").raw(class).raw(">").text(column).raw("</th>");
         }
         self.raw("</tr></thead>\n<tbody>\n");
         for row in &table.rows {
@@ -121,10 +133,16 @@ impl Html {
             Cell::Text(text) if text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 self.raw(" class=\"hash\">").text(text)
             }
+            Cell::Text(text) if is_time(text) => self.raw(" class=\"t\">").text(text),
             Cell::Text(text) => self.raw(">").text(text),
         };
         self.raw(close);
     }
+}
+
+/// A time as [`crate::time::text`] writes it, which is not to break.
+fn is_time(text: &str) -> bool {
+    text.len() <= 24 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T')
 }
 
 /// `1 234 567`, with narrow spaces that do not break.
@@ -150,7 +168,9 @@ mod tests {
         page.text("<b>&\"'\u{0}\u{202e}").el("h2 class=\"x\"", "</h2><script>").badge("none", "<i>");
         page.facts(&[("<dt>", "</dd>")]).commands(&["a </code>".to_owned()]);
         let text = String::from_utf8(page.end("</footer>")).unwrap();
-        for bad in ["<script", "<img", "<b>", "<i>", "\u{0}", "\u{202e}", "\"x\" onclick", "<dt><dt>", "</dd></dd>"] {
+        for bad in
+            ["<script", "<img", "<b>", "<i>", "\u{0}", "\u{202e}", "\"x\" onclick", "<dt><dt>", "</dd></dd>"]
+        {
             assert!(!text.contains(bad), "{bad}");
         }
         assert!(text.contains("&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}"), "{text}");
@@ -159,7 +179,9 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1\u{202f}000"), (1_234_567, "1\u{202f}234\u{202f}567")] {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1_000, "1\u{202f}000"), (1_234_567, "1\u{202f}234\u{202f}567")]
+        {
             assert_eq!(grouped(n), text);
         }
     }

@@ -1,4 +1,4 @@
-//! OSCAL assessment results (JSON, version 1.1): the same evidence for programs that read OSCAL.
+//! OSCAL assessment results (JSON, version 1.2): the same evidence for programs that read OSCAL.
 //!
 //! What always holds: identifiers are made from content (UUID version 5), so that the same pack has the same ones.
 //! Observations only: a finding says whether an objective is satisfied, and that is not Cordon's to say.
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The version of OSCAL whose schema the document follows.
-pub const VERSION: &str = "1.1.3";
+pub const VERSION: &str = "1.2.3";
 /// The namespace of our properties: a name, not an address.
 const NAMESPACE: &str = "urn:cordon:evidence";
 
@@ -20,9 +20,12 @@ const NAMESPACE: &str = "urn:cordon:evidence";
 fn id(input: &Input<'_>, framework: &Framework, parts: &[&str]) -> String {
     let log = &input.log;
     let period = format!("{}\0{}", input.period.from, input.period.to);
-    let name = [&["cordon", log.origin.as_str(), log.root.as_str(), period.as_str(), framework.slug.as_str()], parts]
-        .concat()
-        .join("\0");
+    let name = [
+        &["cordon", log.origin.as_str(), log.root.as_str(), period.as_str(), framework.slug.as_str()],
+        parts,
+    ]
+    .concat()
+    .join("\0");
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()
 }
 
@@ -93,10 +96,8 @@ fn observation(input: &Input<'_>, framework: &Framework, control: &Control, to: 
 }
 
 fn relevant(answer: &Answer) -> Value {
-    let mut props = vec![
-        prop("availability", answer.availability.name()),
-        prop("records", &answer.records.to_string()),
-    ];
+    let mut props =
+        vec![prop("availability", answer.availability.name()), prop("records", &answer.records.to_string())];
     props.extend(answer.samples.iter().map(|n| prop("sample-record", &n.to_string())));
     json!({
         "href": format!("../../evidence/{}.json", answer.id.name()),

@@ -224,9 +224,8 @@ mod tests {
         let catalogue = Catalogue::embedded().unwrap();
         let log = Log::default();
         let period = |to| Period { from: 0, to };
-        let answers = |f: &Figures| {
-            crate::queries::answers(&catalogue, f, &crate::Facts::default(), period(9), &log)
-        };
+        let answers =
+            |f: &Figures| crate::queries::answers(&catalogue, f, &crate::Facts::default(), period(9), &log);
         let none = answers(&Figures::default());
         let before = Snapshot::new(&catalogue, &none, period(5), &log, "a");
         assert!(before.moved(&before).is_empty());

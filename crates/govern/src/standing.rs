@@ -24,13 +24,8 @@ pub enum Standing {
 
 impl Standing {
     /// Every one.
-    pub const ALL: [Standing; 5] = [
-        Self::DirectWithRecords,
-        Self::DirectWithoutRecords,
-        Self::Partial,
-        Self::NeedsImport,
-        Self::None,
-    ];
+    pub const ALL: [Standing; 5] =
+        [Self::DirectWithRecords, Self::DirectWithoutRecords, Self::Partial, Self::NeedsImport, Self::None];
 
     /// The name that files use.
     #[must_use]
@@ -83,7 +78,9 @@ impl Standing {
         match control.coverage {
             Coverage::Direct => {}
             Coverage::Partial => {
-                reasons.push("By its nature a machine shows this control in part: people must add to it.".into());
+                reasons.push(
+                    "By its nature a machine shows this control in part: people must add to it.".into(),
+                );
             }
             Coverage::Import => {
                 reasons.push("By its nature this control is shown by what is kept elsewhere.".into());

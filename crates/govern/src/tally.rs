@@ -76,6 +76,9 @@ pub struct Grid {
 impl Grid {
     /// Counts `n` more.
     pub fn add(&mut self, name: &str, under: &str, n: u64) {
+        if n == 0 {
+            return;
+        }
         if let Some(row) = self.rows.get_mut(name) {
             row.add(under, n);
         } else if self.rows.len() < Tally::NAMES {

@@ -49,7 +49,9 @@ pub fn verify(files: &Files, key: &VerifierKey) -> Report {
             report.size = head.size;
             report.root = cordon_types::Digest(head.root).to_string();
             if (report.size, &report.root) != (manifest.size, &manifest.root) {
-                report.problems.push("manifest.json: it names another size or root than the checkpoint".into());
+                report
+                    .problems
+                    .push("manifest.json: it names another size or root than the checkpoint".into());
             }
         }
         Err(_) => report.problems.push("checkpoint: it is not there, or not signed with this key".into()),

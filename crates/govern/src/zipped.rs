@@ -35,7 +35,10 @@ fn broken(e: impl std::fmt::Display) -> ZipProblem {
 #[must_use]
 pub fn is_plain(path: &str) -> bool {
     let part = |p: &str| {
-        !p.is_empty() && p != "." && p != ".." && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        !p.is_empty()
+            && p != "."
+            && p != ".."
+            && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     path.len() < 200 && path.split('/').all(part)
 }

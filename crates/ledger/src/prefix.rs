@@ -106,4 +106,3 @@ pub fn leaves<'a>(
         Err(e) => vec![Err(e)],
     }))
 }
-

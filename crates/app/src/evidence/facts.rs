@@ -13,7 +13,8 @@ use std::path::Path;
 
 pub(super) fn facts(root: &Path, loaded: &Loaded) -> Result<Facts, AppError> {
     let config = &loaded.config;
-    let mut hashes = vec![("cordon.toml".to_owned(), sha256(crate::data::read(&root.join("cordon.toml"))?.as_bytes()))];
+    let mut hashes =
+        vec![("cordon.toml".to_owned(), sha256(crate::data::read(&root.join("cordon.toml"))?.as_bytes()))];
     let mut problems = Vec::new();
     for (dir, ending) in [(&config.policies.manifests, "toml"), (&config.policies.cedar, "cedar")] {
         let texts = files(&root.join(dir), ending, &mut problems);
@@ -67,7 +68,9 @@ fn limits(of: &str, b: &Budgets) -> Vec<Budget> {
         ("cost a month (millionths)", b.cost_per_month_micros),
         ("at once", b.concurrent.map(u64::from)),
     ];
-    let budget = |(limit, value): (&'static str, Option<u64>)| Some(Budget { of: of.to_owned(), limit, value: value? });
+    let budget = |(limit, value): (&'static str, Option<u64>)| {
+        Some(Budget { of: of.to_owned(), limit, value: value? })
+    };
     all.into_iter().filter_map(budget).collect()
 }
 

@@ -37,7 +37,8 @@ pub(super) fn at_hand(source: &Source) -> Result<Log, AppError> {
 }
 
 pub(super) fn checkpoint(source: &Source) -> Result<String, AppError> {
-    let bytes = cordon_ledger::Volume::read(&source.volume, cordon_ledger::log::CHECKPOINT)?.unwrap_or_default();
+    let bytes =
+        cordon_ledger::Volume::read(&source.volume, cordon_ledger::log::CHECKPOINT)?.unwrap_or_default();
     String::from_utf8(bytes).map_err(problem)
 }
 
@@ -60,7 +61,9 @@ pub(crate) fn posture(
     let period = Period { from: now.saturating_sub(LOOKS_BACK_MS), to: now };
     let mut source = Source::read(root, period).map_err(failed)?;
     if since_review {
-        let none = || PostureProblem::NoReview("nobody reviewed yet; `cordon posture review` records one".to_owned());
+        let none = || {
+            PostureProblem::NoReview("nobody reviewed yet; `cordon posture review` records one".to_owned())
+        };
         let at = source.figures.last_review.as_ref().ok_or_else(none)?.at;
         source = Source::read(root, Period { from: at, to: now }).map_err(failed)?;
     }
@@ -79,8 +82,7 @@ pub(crate) fn review(
 ) -> Result<Value, PostureProblem> {
     let snapshot = snapshot(root, now).map_err(failed)?;
     let hash = keep(root, &snapshot).map_err(failed)?;
-    let record =
-        Control { by: Some(by), snapshot: Some(hash), ..control(ControlKind::PostureReview, now) };
+    let record = Control { by: Some(by), snapshot: Some(hash), ..control(ControlKind::PostureReview, now) };
     append(&record).map_err(PostureProblem::NotRecorded)?;
     Ok(json!({"at": now, "by": by.to_string(), "snapshot": hash.to_string(), "size": snapshot.size}))
 }
@@ -106,7 +108,10 @@ fn keep(root: &Path, snapshot: &Snapshot) -> Result<Digest, AppError> {
     let hash = Digest(sha2::Sha256::digest(&bytes).into());
     let folder = root.join(FOLDER);
     if !folder.is_dir() {
-        std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|e| AppError::file(&folder, "creating", e))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|e| AppError::file(&folder, "creating", e))?;
     }
     let path = folder.join(format!("{hash}.json"));
     let beside = folder.join(format!("{hash}.new"));
@@ -124,5 +129,6 @@ fn keep(root: &Path, snapshot: &Snapshot) -> Result<Digest, AppError> {
 /// The snapshot of that hash, if it is there and is it.
 fn kept(root: &Path, hash: &Digest) -> Option<Snapshot> {
     let text = crate::data::read(&root.join(FOLDER).join(format!("{hash}.json"))).ok()?;
-    (Digest(sha2::Sha256::digest(text.as_bytes()).into()) == *hash).then(|| serde_json::from_str(&text).ok())?
+    (Digest(sha2::Sha256::digest(text.as_bytes()).into()) == *hash)
+        .then(|| serde_json::from_str(&text).ok())?
 }

@@ -27,7 +27,8 @@ pub(super) fn write(out: &Path, files: &Files, zip: bool) -> Result<(), AppError
     let mut name = out.as_os_str().to_owned();
     name.push(".partial");
     let beside = PathBuf::from(name);
-    let put = |path: &Path, bytes: &[u8]| fs::write(path, bytes).map_err(|e| AppError::file(path, "writing", e));
+    let put =
+        |path: &Path, bytes: &[u8]| fs::write(path, bytes).map_err(|e| AppError::file(path, "writing", e));
     if zip {
         put(&beside, &zipped::write(files).map_err(problem)?)?;
     } else {

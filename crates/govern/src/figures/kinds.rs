@@ -78,7 +78,10 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         K::Refusal => about.extend([EvidenceId::Dec, EvidenceId::Iam]),
         K::TornTail => about.push(EvidenceId::Ret),
         K::PostureReview => about.push(EvidenceId::Rev),
-        #[allow(unreachable_patterns, reason = "kinds that are added are counted by name; here they are no sample")]
+        #[allow(
+            unreachable_patterns,
+            reason = "kinds that are added are counted by name; here they are no sample"
+        )]
         _ => {}
     }
     reason(r.reason, about);

@@ -16,7 +16,11 @@ pub(super) const fn title_note(official: bool) -> &'static str {
 
 /// Whether id and meaning were checked.
 pub(super) const fn checked(verified: bool) -> &'static str {
-    if verified { "checked against the source" } else { "not checked against the source: check before relying on it" }
+    if verified {
+        "checked against the source"
+    } else {
+        "not checked against the source: check before relying on it"
+    }
 }
 
 /// The page.
@@ -104,7 +108,8 @@ impl<'a> Page<'a> {
 
     pub(super) fn html(&self) -> Vec<u8> {
         let title = format!("{} {}", self.control, self.title);
-        let mut page = Html::page(&title, &[("Evidence pack", "../../index.html"), (self.framework, "index.html")]);
+        let mut page =
+            Html::page(&title, &[("Evidence pack", "../../index.html"), (self.framework, "index.html")]);
         page.el("h1", &title).raw("<p>").badge(self.at.name(), self.at.words()).raw("</p>\n");
         page.el("p class=\"lead\"", self.asks);
         page.facts(&[
@@ -128,7 +133,13 @@ impl<'a> Page<'a> {
         }
         page.el("h2", "Evidence");
         for answer in &self.evidence {
-            evidence(&mut page, answer, "h3", Some(&format!("../../evidence/{}.html", answer.id.name())), "../../");
+            evidence(
+                &mut page,
+                answer,
+                "h3",
+                Some(&format!("../../evidence/{}.html", answer.id.name())),
+                "../../",
+            );
         }
         page.el("h2", "Policies in force in the period");
         if self.policies_in_force.rows.is_empty() {
@@ -151,8 +162,12 @@ fn evidence(page: &mut Html, answer: &Answer, level: &'static str, own: Option<&
         Some(to) => page.link(to, name),
         None => page.text(name),
     };
-    page.raw(" ").badge(answer.availability.name(), answer.availability.words()).raw("</").raw(level).raw(">\n");
-    page.el("p", &answer.what);
+    page.raw(" ")
+        .badge(answer.availability.name(), answer.availability.words())
+        .raw("</")
+        .raw(level)
+        .raw(">\n");
+    page.el("p class=\"what\"", &answer.what);
     if !answer.lacks.is_empty() {
         page.el("p class=\"dim\"", answer.lacks);
     }
@@ -192,7 +207,9 @@ pub(super) fn verification(page: &mut Html, log: &Place<'_>, commands: &[String]
     ]);
     page.raw("<p>").link(&format!("{up}checkpoint"), "checkpoint").raw(", ");
     page.link(&format!("{up}ledger.pub"), "public key").raw(", ");
-    page.link(&format!("{up}manifest.json"), "manifest").raw(". In the pack's folder:</p>\n").commands(commands);
+    page.link(&format!("{up}manifest.json"), "manifest")
+        .raw(". In the pack's folder:</p>\n")
+        .commands(commands);
 }
 
 /// An evidence type's own page.
@@ -202,11 +219,20 @@ pub(super) fn evidence_page(input: &Input<'_>, answer: &Answer) -> Vec<u8> {
     page.el("h1", name);
     page.facts(&[("Period", &super::period(input.period))]);
     evidence(&mut page, answer, "h2", None, "../");
+    if !answer.samples.is_empty() {
+        page.el("h2", "The sample records");
+        for index in &answer.samples {
+            let leaf = input.samples.get(index).map(|s| String::from_utf8_lossy(&s.leaf)).unwrap_or_default();
+            page.el("h3", &format!("Record {index}")).raw("<pre><code>").text(&leaf).raw("</code></pre>\n");
+        }
+    }
     page.el("h2", "Controls that ask for it").raw("<ul>\n");
     for framework in &input.frameworks {
         for control in framework.controls.iter().filter(|c| c.evidence.contains(&answer.id)) {
             let to = format!("../frameworks/{}/{}.html", framework.slug, control.slug());
-            page.raw("<li>").link(&to, &format!("{}: {} {}", framework.name, control.id, control.title)).raw("</li>\n");
+            page.raw("<li>")
+                .link(&to, &format!("{}: {} {}", framework.name, control.id, control.title))
+                .raw("</li>\n");
         }
     }
     page.raw("</ul>\n");

@@ -102,7 +102,10 @@ impl<'a> FrameworkPage<'a> {
         page.el("h2", "Where its controls stand");
         page.raw("<ul>\n");
         for count in self.counts.0.iter().filter(|c| c.controls > 0) {
-            page.raw("<li>").badge(count.standing, count.words).text(&format!(" {}", count.controls)).raw("</li>\n");
+            page.raw("<li>")
+                .badge(count.standing, count.words)
+                .text(&format!(" {}", count.controls))
+                .raw("</li>\n");
         }
         page.raw("</ul>\n<div class=\"wide\"><table>\n<caption>Controls</caption>\n<thead><tr>");
         for head in ["Control", "Title", "Standing", "Evidence"] {
@@ -119,8 +122,15 @@ impl<'a> FrameworkPage<'a> {
         }
         page.raw("</tbody></table></div>\n");
         self.clocks(&mut page);
-        page.raw("<p>").link("oscal-assessment-results.json", "OSCAL assessment results").raw(" of the same.</p>\n");
-        verification(&mut page, &self.log, &["cordon evidence verify . --key ledger.pub".to_owned()], "../../");
+        page.raw("<p>")
+            .link("oscal-assessment-results.json", "OSCAL assessment results")
+            .raw(" of the same.</p>\n");
+        verification(
+            &mut page,
+            &self.log,
+            &["cordon evidence verify . --key ledger.pub".to_owned()],
+            "../../",
+        );
         page.el("h2", "Source");
         page.facts(&[("Ids and titles from", self.source), ("Terms", self.licence)]);
         page.end(FOOTER)
@@ -233,10 +243,13 @@ impl<'a> PackPage<'a> {
         page.el("p class=\"dim\"", WORDS);
         page.el("h2", "Evidence types");
         page.raw("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Evidence</th><th scope=\"col\">What</th>");
-        page.raw("<th scope=\"col\">There is</th><th scope=\"col\">Records</th></tr></thead>\n<tbody>\n");
+        page.raw("<th scope=\"col\">There is</th><th scope=\"col\" class=\"n\">Records</th></tr></thead>\n<tbody>\n");
         for row in &self.evidence {
             page.raw("<tr><th scope=\"row\">").link(&format!("evidence/{}.html", row.evidence), row.evidence);
-            page.raw("</th><td>").text(row.what).raw("</td><td>").badge(row.availability, row.words);
+            page.raw("</th><td class=\"what\">")
+                .text(row.what)
+                .raw("</td><td>")
+                .badge(row.availability, row.words);
             page.raw("</td><td class=\"n\">").text(&row.records.to_string()).raw("</td></tr>\n");
         }
         page.raw("</tbody></table></div>\n");
@@ -245,9 +258,9 @@ impl<'a> PackPage<'a> {
     }
 
     fn table(&self, page: &mut Html) {
-        page.raw("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Framework</th><th scope=\"col\">Controls</th>");
+        page.raw("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Framework</th><th scope=\"col\" class=\"n\">Controls</th>");
         for standing in Standing::ALL {
-            page.raw("<th scope=\"col\">").text(standing.words()).raw("</th>");
+            page.raw("<th scope=\"col\" class=\"n\">").text(standing.words()).raw("</th>");
         }
         page.raw("</tr></thead>\n<tbody>\n");
         for row in &self.frameworks {

@@ -50,14 +50,18 @@ pub(super) const fn availability(id: EvidenceId) -> (Availability, &'static str)
             Partial,
             "Versions by hash, first and last seen, reloads; no approvals, and differences are not kept.",
         ),
-        E::Ret => (Partial, "How far back the log reaches; receipts of destruction are not counted here yet."),
+        E::Ret => {
+            (Partial, "How far back the log reaches; receipts of destruction are not counted here yet.")
+        }
         E::Rev => (Partial, "Who (as a pseudonym), when, and of what; no date by which the next is due."),
         E::Risk => (NoneYet, "No risk register is kept yet."),
         E::Ropa => (
             Partial,
             "Flows and classes of data as observed; purposes are in the manifests, regions and legal bases elsewhere.",
         ),
-        E::Slo => (Partial, "How exchanges ended and how long they took; time without traffic is not observed."),
+        E::Slo => {
+            (Partial, "How exchanges ended and how long they took; time without traffic is not observed.")
+        }
         E::Sup => (Partial, "Failures and use by upstream; terms and regions are kept elsewhere."),
         E::Tls => (Partial, "Settings as the files state them; what was negotiated is not recorded."),
         E::Tool => (

@@ -16,11 +16,7 @@ fn yes(it: bool) -> Cell {
 pub(super) fn budgets(facts: &Facts) -> Table {
     let cells = |b: &Budget| vec![b.of.as_str().into(), b.limit.into(), b.value.into()];
     let agents = facts.agents.iter().flat_map(|a| &a.budgets);
-    table(
-        "Budgets set",
-        &["of", "limit", "value"],
-        agents.chain(&facts.budgets).map(cells).collect(),
-    )
+    table("Budgets set", &["of", "limit", "value"], agents.chain(&facts.budgets).map(cells).collect())
 }
 
 pub(super) fn files(facts: &Facts) -> Table {
@@ -31,7 +27,8 @@ pub(super) fn files(facts: &Facts) -> Table {
 pub(super) fn settings(facts: &Facts) -> Table {
     let own = [("version of Cordon", &facts.version), ("version of the detectors", &facts.detectors)];
     let own = own.into_iter().map(|(name, value)| vec![name.into(), value.as_str().into()]);
-    let rows = own.chain(facts.settings.iter().map(|(name, value)| vec![(*name).into(), value.as_str().into()]));
+    let rows =
+        own.chain(facts.settings.iter().map(|(name, value)| vec![(*name).into(), value.as_str().into()]));
     table("Settings", &["setting", "value"], rows.collect())
 }
 
@@ -64,9 +61,10 @@ pub(super) fn models(facts: &Facts) -> Table {
 }
 
 pub(super) fn upstreams(facts: &Facts) -> Table {
-    let rows = facts.upstreams.iter().map(|u| {
-        vec![u.id.as_str().into(), u.kind.into(), u.scheme.into(), yes(u.private), yes(u.own_ca)]
-    });
+    let rows = facts
+        .upstreams
+        .iter()
+        .map(|u| vec![u.id.as_str().into(), u.kind.into(), u.scheme.into(), yes(u.private), yes(u.own_ca)]);
     let columns = ["upstream", "kind", "scheme", "private addresses allowed", "own certificate authority"];
     table("Upstreams in the config", &columns, rows.collect())
 }
@@ -90,7 +88,12 @@ pub(super) fn tools(facts: &Facts) -> Table {
     let rows = facts.agents.iter().flat_map(|a| {
         a.tools.iter().map(|t| {
             let limits = t.limited.map_or_else(|| "not limited".into(), Cell::from);
-            vec![a.id.as_str().into(), t.name.as_str().into(), t.effect.unwrap_or("not declared").into(), limits]
+            vec![
+                a.id.as_str().into(),
+                t.name.as_str().into(),
+                t.effect.unwrap_or("not declared").into(),
+                limits,
+            ]
         })
     });
     table("Tools that manifests list", &["agent", "tool", "effect", "arguments with limits"], rows.collect())

@@ -19,7 +19,11 @@ fn tally(title: &'static str, name: &'static str, counts: &Tally) -> Table {
 /// A grid, one row a pair.
 fn pairs(title: &'static str, columns: [&'static str; 2], grid: &Grid) -> Table {
     let rows = grid.rows().flat_map(|(name, under)| {
-        under.rows().into_iter().map(|(second, n)| vec![name.into(), second.into(), n.into()]).collect::<Vec<_>>()
+        under
+            .rows()
+            .into_iter()
+            .map(|(second, n)| vec![name.into(), second.into(), n.into()])
+            .collect::<Vec<_>>()
     });
     let [first, second] = columns;
     table(title, &[first, second, "count"], rows.collect())
@@ -106,7 +110,9 @@ pub(super) fn budget_refusals(f: &Figures) -> Table {
     let budget = |name: &str| {
         matches!(
             Reason::from_name(name),
-            Some(Reason::BudgetRequests | Reason::BudgetTokens | Reason::BudgetCost | Reason::BudgetConcurrent)
+            Some(
+                Reason::BudgetRequests | Reason::BudgetTokens | Reason::BudgetCost | Reason::BudgetConcurrent
+            )
         )
     };
     let mut counts = Tally::default();

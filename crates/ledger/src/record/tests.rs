@@ -125,7 +125,11 @@ fn a_leafs_time_is_seen_without_decoding() {
 
 #[test]
 fn a_review_names_its_snapshot() {
-    let review = Control { snapshot: Some(cordon_types::Digest([7; 32])), kind: ControlKind::PostureReview, ..control() };
+    let review = Control {
+        snapshot: Some(cordon_types::Digest([7; 32])),
+        kind: ControlKind::PostureReview,
+        ..control()
+    };
     let leaf = review.encode();
     assert!(leaf.ends_with(format!("\"snap\":\"{}\"}}", "07".repeat(32)).as_bytes()));
     assert_eq!(Record::decode(&leaf).unwrap(), Record::Control(review));
