@@ -13,7 +13,7 @@ pub(crate) fn intent(at: Millis, n: u64) -> Intent {
     let names = Names::from_operator(["gullible", "send_mail"]);
     let digester = Digester::new([3; 32]);
     let mut judged = Judged::allowed();
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         judged.findings =
             vec![FindingCount { kind: FindingKind::PaymentCard, span: SpanKind::User, count: 2 }];
         judged.obligations = vec![ObligationCount {
@@ -30,10 +30,14 @@ pub(crate) fn intent(at: Millis, n: u64) -> Intent {
         request: RequestId(n.into()),
         agent: Some(AgentId::new("dev").unwrap()),
         key: Some(KeyId::new("k1").unwrap()),
-        user: (n % 2 == 0).then(|| digester.linkable("user", b"someone")),
+        user: (n.is_multiple_of(2)).then(|| digester.linkable("user", b"someone")),
         operation: Operation::Messages,
         dialect: Dialect::AnthropicMessages,
-        model: Some(names.name(if n % 5 == 0 { "a stranger's" } else { "gullible" }, "model", &digester)),
+        model: Some(names.name(
+            if n.is_multiple_of(5) { "a stranger's" } else { "gullible" },
+            "model",
+            &digester,
+        )),
         upstream: UpstreamId::new("builtin").ok(),
         mode: Mode::Enforce,
         judged,
@@ -66,7 +70,7 @@ pub(crate) fn outcome(at: Millis, n: u64, of: u64) -> Outcome {
         request: RequestId(n.into()),
         intent: of,
         agent: Some(AgentId::new("dev").unwrap()),
-        finish: if n % 7 == 0 { Finish::Killed } else { Finish::Complete },
+        finish: if n.is_multiple_of(7) { Finish::Killed } else { Finish::Complete },
         status: 200,
         upstream_status: Some(200),
         judged: Judged::allowed(),

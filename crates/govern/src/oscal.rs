@@ -81,7 +81,7 @@ fn observation(input: &Input<'_>, framework: &Framework, control: &Control, to: 
         prop("standing", standing.name()),
     ];
     props.extend(mine().map(|a| prop("evidence", a.id.name())));
-    let evidence: Vec<Value> = mine().map(|a| relevant(a)).collect();
+    let evidence: Vec<Value> = mine().map(relevant).collect();
     json!({
         "uuid": id(input, framework, &["observation", &control.id]),
         "title": format!("{} {}", control.id, control.title),

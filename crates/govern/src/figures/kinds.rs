@@ -9,7 +9,7 @@ use cordon_types::Guard;
 
 /// The evidence types that this record is about. `figures` holds what was seen before it.
 pub(super) fn concerned(record: &Record, figures: &Figures) -> Vec<EvidenceId> {
-    let mut about = vec![EvidenceId::Log, EvidenceId::Proof, EvidenceId::Exp];
+    let mut about = vec![EvidenceId::Log, EvidenceId::Proof];
     match record {
         Record::Intent(r) => intent(r, figures, &mut about),
         Record::Outcome(r) => outcome(r, &mut about),

@@ -14,6 +14,14 @@ pub(super) const fn title_note(official: bool) -> &'static str {
     if official { "the framework's own" } else { "ours; the framework's own is not copied" }
 }
 
+/// How the paraphrase reads: a risk asks for nothing.
+fn asked(kind: &str) -> &'static str {
+    match kind {
+        "risk" | "tactic" | "technique" => "What it is about, in our words:",
+        _ => "What is asked, in our words:",
+    }
+}
+
 /// Whether id and meaning were checked.
 pub(super) const fn checked(verified: bool) -> &'static str {
     if verified {
@@ -111,13 +119,12 @@ impl<'a> Page<'a> {
         let mut page =
             Html::page(&title, &[("Evidence pack", "../../index.html"), (self.framework, "index.html")]);
         page.el("h1", &title).raw("<p>").badge(self.at.name(), self.at.words()).raw("</p>\n");
-        page.el("p class=\"lead\"", self.asks);
+        page.el("p class=\"dim\"", asked(self.kind)).el("p class=\"lead\"", self.asks);
         page.facts(&[
             ("Framework", self.framework),
             ("Version", self.framework_version),
             ("Kind", self.kind),
             ("Title", title_note(self.title_is_official)),
-            ("Wording above", "a paraphrase of ours"),
             ("Id and meaning", checked(self.verified)),
             ("What a machine can show", self.looks_for),
             ("Period", &format!("{} (included) to {} (excluded)", self.from, self.to)),
@@ -197,7 +204,7 @@ pub(super) fn verification(page: &mut Html, log: &Place<'_>, commands: &[String]
     page.el("h2", "Verification");
     let witnesses = match log.witnesses {
         0 => "none: unwitnessed".to_owned(),
-        n => format!("{n} cosignatures"),
+        n => format!("{n} cosignatures, to be checked with the witnesses' keys"),
     };
     page.facts(&[
         ("Log", log.origin),

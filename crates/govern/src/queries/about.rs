@@ -83,7 +83,7 @@ fn yes(it: bool) -> &'static str {
 pub(super) fn checkpoint(log: &Log) -> Table {
     let witnessed = match log.cosignatures {
         0 => "unwitnessed".to_owned(),
-        n => format!("{n} cosignatures"),
+        n => format!("{n} cosignatures, to be checked with the witnesses' keys"),
     };
     Table {
         title: "Checkpoint that the proofs lead to",
