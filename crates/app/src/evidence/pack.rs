@@ -8,7 +8,8 @@ use cordon_govern::verify::{Report, verify as verify_files};
 use cordon_govern::zipped::{self, MAX_BYTES, MAX_FILES};
 use cordon_ledger::VerifierKey;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Deepest folder of a pack: `frameworks/<f>/<file>`.
@@ -17,7 +18,7 @@ const MAX_DEPTH: usize = 4;
 /// Errors when something is there already.
 pub(super) fn must_be_free(out: &Path) -> Result<(), AppError> {
     if out.symlink_metadata().is_ok() {
-        return Err(problem(format!("{} is there already; name another `--out`", out.display())));
+        return Err(problem(format!("{} is there already; remove it, or name another `--out`", out.display())));
     }
     Ok(())
 }
@@ -27,17 +28,22 @@ pub(super) fn write(out: &Path, files: &Files, zip: bool) -> Result<(), AppError
     let mut name = out.as_os_str().to_owned();
     name.push(".partial");
     let beside = PathBuf::from(name);
-    let put =
-        |path: &Path, bytes: &[u8]| fs::write(path, bytes).map_err(|e| AppError::file(path, "writing", e));
+    let put = |path: &Path, bytes: &[u8]| {
+        let file = fs::OpenOptions::new().mode(0o600).create_new(true).write(true).open(path);
+        file.and_then(|mut f| f.write_all(bytes)).map_err(|e| AppError::file(path, "writing", e))
+    };
+    let folder = |path: &Path| {
+        let made = fs::DirBuilder::new().mode(0o700).recursive(true).create(path);
+        made.map_err(|e| AppError::file(path, "creating", e))
+    };
+    must_be_free(&beside)?;
     if zip {
         put(&beside, &zipped::write(files).map_err(problem)?)?;
     } else {
-        fs::create_dir(&beside).map_err(|e| AppError::file(&beside, "creating", e))?;
+        folder(&beside)?;
         for (path, bytes) in files {
             let path = beside.join(path);
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(|e| AppError::file(folder, "creating", e))?;
-            }
+            path.parent().map_or(Ok(()), folder)?;
             put(&path, bytes)?;
         }
     }
