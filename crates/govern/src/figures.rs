@@ -14,7 +14,7 @@ mod kinds;
 
 use crate::catalogue::EvidenceId;
 use crate::sample::Sampler;
-use crate::tally::{Grid, Tally};
+use crate::tally::{Grid, Named, Tally};
 use cordon_ledger::record::peek_at;
 use cordon_ledger::{Control, ControlKind, Record, tree};
 use cordon_types::{Digest, Millis};
@@ -38,7 +38,7 @@ impl Period {
 }
 
 /// When and where something was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Time of the first record.
     pub first: Millis,
@@ -126,9 +126,9 @@ pub struct Figures {
     /// Requests on behalf of a user.
     pub on_behalf: u64,
     /// When agents, models, upstreams and keys were seen: by sort and name.
-    pub seen: BTreeMap<(&'static str, String), Seen>,
+    pub seen: Named<Seen>,
     /// Policy versions, and detector versions, by sort and version.
-    pub versions: BTreeMap<(&'static str, String), Seen>,
+    pub versions: Named<Seen>,
     /// How exchanges ended.
     pub finishes: Tally,
     /// Statuses to callers.
@@ -142,7 +142,7 @@ pub struct Figures {
     /// Records in which a bounded decoding hit its bound.
     pub truncated: u64,
     /// Usage by model, and by agent: by sort and name.
-    pub usage: BTreeMap<(&'static str, String), Usage>,
+    pub usage: Named<Usage>,
     /// Usage in all.
     pub usage_total: Usage,
     /// Control records by kind.

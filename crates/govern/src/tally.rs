@@ -107,6 +107,43 @@ impl Grid {
     }
 }
 
+/// Values by sort and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<V> {
+    by: BTreeMap<&'static str, BTreeMap<String, V>>,
+}
+
+impl<V> Default for Named<V> {
+    fn default() -> Self {
+        Self { by: BTreeMap::new() }
+    }
+}
+
+impl<V: Default> Named<V> {
+    /// Changes the value of a name; once a sort has [`Tally::NAMES`], that of all others together.
+    pub fn update(&mut self, sort: &'static str, name: &str, change: impl FnOnce(&mut V)) {
+        let names = self.by.entry(sort).or_default();
+        if let Some(value) = names.get_mut(name) {
+            return change(value);
+        }
+        let name = if names.len() < Tally::NAMES { name } else { Tally::BEYOND };
+        change(names.entry(name.to_owned()).or_default());
+    }
+
+    /// Whether the name has a value of its own.
+    #[must_use]
+    pub fn has(&self, sort: &str, name: &str) -> bool {
+        self.by.get(sort).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// Sort, name and value.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, &str, &V)> {
+        self.by
+            .iter()
+            .flat_map(|(sort, names)| names.iter().map(|(name, value)| (*sort, name.as_str(), value)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +160,18 @@ mod tests {
         assert_eq!(tally.rows()[0], ("00003", 5));
         assert_eq!(tally.rows().last(), Some(&(Tally::BEYOND, 7)));
         assert_eq!((grid.total(), grid.rows().count()), (2 * (Tally::NAMES as u64 + 7), Tally::NAMES + 1));
+    }
+
+    #[test]
+    fn named_values_are_bounded_by_sort() {
+        let mut named = Named::<u64>::default();
+        for n in 0..Tally::NAMES + 7 {
+            named.update("a", &n.to_string(), |v| *v += 1);
+        }
+        named.update("b", "x", |v| *v += 1);
+        assert!(named.has("a", "3") && named.has("b", "x") && !named.has("b", "3"));
+        assert_eq!(named.rows().filter(|(sort, ..)| *sort == "a").count(), Tally::NAMES + 1);
+        assert!(named.rows().any(|row| row == ("a", Tally::BEYOND, &7)));
     }
 
     #[test]

@@ -18,7 +18,10 @@ const MAX_DEPTH: usize = 4;
 /// Errors when something is there already.
 pub(super) fn must_be_free(out: &Path) -> Result<(), AppError> {
     if out.symlink_metadata().is_ok() {
-        return Err(problem(format!("{} is there already; remove it, or name another `--out`", out.display())));
+        return Err(problem(format!(
+            "{} is there already; remove it, or name another `--out`",
+            out.display()
+        )));
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use super::{Open, Pass, Seen, Usage};
 use cordon_ledger::{Control, ControlKind, Decision, Intent, Judged, Name, Outcome, Reason, Record};
-use cordon_types::Millis;
+use cordon_types::{Digest, Millis};
+use data_encoding::HEXLOWER;
 
 /// A name that stands in no operator's file: all of them are counted together.
 pub(super) const STRANGE: &str = "(not in an operator's file)";
@@ -30,8 +31,7 @@ impl Usage {
 impl Pass {
     pub(super) fn count(&mut self, index: u64, record: &Record) {
         let at = record.at();
-        let span = self.figures.span.get_or_insert(seen_first(index, at));
-        see(span, index, at);
+        self.figures.span.get_or_insert_default().note(index, at);
         match record {
             Record::Intent(intent) => self.intent(index, intent),
             Record::Outcome(outcome) => self.outcome(index, outcome),
@@ -50,8 +50,8 @@ impl Pass {
         self.sees("key", r.key.as_ref().map(|k| k.as_str()), index, r.at);
         self.sees("model", model, index, r.at);
         self.sees("upstream", upstream, index, r.at);
-        self.version("policy", r.policy.map(|d| d.to_string()), index, r.at);
-        self.version("detectors", r.detector.as_ref().map(|w| w.as_str().to_owned()), index, r.at);
+        self.version("policy", r.policy.as_ref().map(hex).as_deref(), index, r.at);
+        self.version("detectors", r.detector.as_ref().map(|w| w.as_str()), index, r.at);
         let f = &mut self.figures;
         f.records.one("intent");
         f.agents.add(agent, decision, 1);
@@ -110,8 +110,8 @@ impl Pass {
         if r.tokens_in.is_some() || r.tokens_out.is_some() || r.cost_micros.is_some() {
             let agent = r.agent.as_ref().map_or(STRANGE, |a| a.as_str());
             f.usage_total.add(r);
-            used(f, "model", model.as_deref().unwrap_or(EARLIER), r);
-            used(f, "agent", agent, r);
+            f.usage.update("model", model.as_deref().unwrap_or(EARLIER), |u| u.add(r));
+            f.usage.update("agent", agent, |u| u.add(r));
         }
         if r.finish == cordon_ledger::Finish::Killed
             && let Some(kill) = self.last_kill
@@ -124,8 +124,7 @@ impl Pass {
 
     fn control(&mut self, index: u64, r: &Control) {
         let n = r.count.unwrap_or(1);
-        let version = r.policy.map(|d| d.to_string());
-        self.version("policy", version, index, r.at);
+        self.version("policy", r.policy.as_ref().map(hex).as_deref(), index, r.at);
         let f = &mut self.figures;
         f.records.one("control");
         f.controls.one(r.kind.name());
@@ -159,46 +158,31 @@ impl Pass {
     }
 
     fn sees(&mut self, sort: &'static str, name: Option<&str>, index: u64, at: Millis) {
-        let Some(name) = name.filter(|n| *n != STRANGE) else { return };
-        let key = (sort, name.to_owned());
-        if let Some(seen) = self.figures.seen.get_mut(&key) {
-            see(seen, index, at);
-        } else if self.figures.seen.len() < super::Tally::NAMES * 4 {
-            let mut first = seen_first(index, at);
-            first.records = 1;
-            self.figures.seen.insert(key, first);
+        if let Some(name) = name.filter(|n| *n != STRANGE) {
+            self.figures.seen.update(sort, name, |seen| seen.note(index, at));
         }
     }
 
-    fn version(&mut self, sort: &'static str, version: Option<String>, index: u64, at: Millis) {
-        let Some(version) = version else { return };
-        let key = (sort, version);
-        if let Some(seen) = self.figures.versions.get_mut(&key) {
-            see(seen, index, at);
-        } else if self.figures.versions.len() < super::Tally::NAMES {
-            let mut first = seen_first(index, at);
-            first.records = 1;
-            self.figures.versions.insert(key, first);
+    fn version(&mut self, sort: &'static str, version: Option<&str>, index: u64, at: Millis) {
+        if let Some(version) = version {
+            self.figures.versions.update(sort, version, |seen| seen.note(index, at));
         }
     }
 }
 
-const fn seen_first(index: u64, at: Millis) -> Seen {
-    Seen { first: at, last: at, first_index: index, last_index: index, records: 0 }
-}
-
-fn see(seen: &mut Seen, index: u64, at: Millis) {
-    seen.first = seen.first.min(at);
-    seen.last = seen.last.max(at);
-    seen.last_index = index;
-    seen.records += 1;
-}
-
-fn used(f: &mut super::Figures, sort: &'static str, name: &str, outcome: &Outcome) {
-    let key = (sort, name.to_owned());
-    if f.usage.len() < super::Tally::NAMES * 2 || f.usage.contains_key(&key) {
-        f.usage.entry(key).or_default().add(outcome);
-    } else {
-        f.usage.entry((sort, super::Tally::BEYOND.to_owned())).or_default().add(outcome);
+impl Seen {
+    fn note(&mut self, index: u64, at: Millis) {
+        if self.records == 0 {
+            *self = Self { first: at, last: at, first_index: index, last_index: index, records: 0 };
+        }
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        self.last_index = index;
+        self.records += 1;
     }
+}
+
+/// A digest in lower-case hexadecimal; on the way of every record, so quicker than formatting it.
+pub(super) fn hex(digest: &Digest) -> String {
+    HEXLOWER.encode(&digest.0)
 }

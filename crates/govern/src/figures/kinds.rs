@@ -1,6 +1,7 @@
 //! Which evidence types a record is about.
 
 use super::Figures;
+use super::count::hex;
 use crate::catalogue::EvidenceId;
 use cordon_ledger::{
     Control, ControlKind, Decision, Finish, Intent, Judged, Name, Obligation, Outcome, Reason, Record,
@@ -23,7 +24,7 @@ pub(super) fn concerned(record: &Record, figures: &Figures) -> Vec<EvidenceId> {
 fn intent(r: &Intent, figures: &Figures, about: &mut Vec<EvidenceId>) {
     judged(&r.judged, about);
     // A version's, an agent's, a model's or an upstream's first record in the period.
-    let new_version = r.policy.is_some_and(|p| !figures.versions.contains_key(&("policy", p.to_string())));
+    let new_version = r.policy.is_some_and(|p| !figures.versions.has("policy", &hex(&p)));
     if new_version {
         about.push(EvidenceId::Pol);
     }
@@ -33,9 +34,7 @@ fn intent(r: &Intent, figures: &Figures, about: &mut Vec<EvidenceId>) {
         ("model", model),
         ("upstream", r.upstream.as_ref().map(|u| u.as_str())),
     ];
-    let new = |(sort, name): (&'static str, Option<&str>)| {
-        name.is_some_and(|n| !figures.seen.contains_key(&(sort, n.to_owned())))
-    };
+    let new = |(sort, name): (&'static str, Option<&str>)| name.is_some_and(|n| !figures.seen.has(sort, n));
     if names.into_iter().any(new) {
         about.push(EvidenceId::Inv);
     }

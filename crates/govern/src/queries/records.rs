@@ -128,7 +128,7 @@ pub(super) fn changes(f: &Figures) -> Table {
 }
 
 pub(super) fn usage(f: &Figures, sort: &'static str) -> Table {
-    let all = f.usage.iter().filter(|((s, _), _)| *s == sort).map(|((_, name), u)| (name.as_str(), u));
+    let all = f.usage.rows().filter(|(s, ..)| *s == sort).map(|(_, name, u)| (name, u));
     let total = (f.usage_total.exchanges > 0).then_some(("total", &f.usage_total));
     let rows = all.chain(total).map(|(name, u)| {
         vec![
@@ -159,10 +159,10 @@ pub(super) fn agents(f: &Figures) -> Table {
 }
 
 pub(super) fn seen(f: &Figures) -> Table {
-    let rows = f.seen.iter().filter(|((sort, _), _)| *sort != "key").map(|((sort, name), seen)| {
+    let rows = f.seen.rows().filter(|(sort, ..)| *sort != "key").map(|(sort, name, seen)| {
         vec![
-            (*sort).into(),
-            name.as_str().into(),
+            sort.into(),
+            name.into(),
             time::text(seen.first).into(),
             time::text(seen.last).into(),
             seen.records.into(),
@@ -196,10 +196,10 @@ pub(super) fn kill_scopes(f: &Figures) -> Table {
 }
 
 pub(super) fn versions(f: &Figures) -> Table {
-    let rows = f.versions.iter().map(|((sort, version), seen)| {
+    let rows = f.versions.rows().map(|(sort, version, seen)| {
         vec![
-            (*sort).into(),
-            version.as_str().into(),
+            sort.into(),
+            version.into(),
             time::text(seen.first).into(),
             time::text(seen.last).into(),
             seen.first_index.into(),
