@@ -166,10 +166,31 @@ class Evidence(unittest.TestCase):
         self.assertIn("EV-LOG", moved, "there are more records than at the review")
         since = json.loads(self.gateway.cordon("posture", "--since-review", "--json"))
         self.assertLess(since["evidence"]["EV-LOG"]["records"], posture["evidence"]["EV-LOG"]["records"])
+        self.assertEqual(since["moved"], json.loads(self.gateway.cordon("posture", "--json"))["moved"], "what moved is no matter of the period")
         self.assertIn("direct", self.gateway.cordon("posture"))
         for name, data in self.gateway.every_persisted_byte():
             self.assertNotIn(b"Reviewer", data, name)
         self.assertEqual(self.gateway.run("posture", "--framework", "none").returncode, 1)
+
+    def test_without_a_gateway_and_without_the_key(self):
+        with Gateway(manifest=unbudgeted) as other:
+            traffic(other, 2)
+            other.stop()
+            self.assertEqual(other.run("posture", "--since-review").returncode, 1, "nobody reviewed yet")
+            review = json.loads(other.cordon("posture", "review", "--by", "Bob", "--json"))
+            last = other.records()[-1]["record"]
+            self.assertEqual((last["what"], last["snap"], last["by"]), ("posture_review", review["snapshot"], review["by"]))
+            other.cordon("audit", "verify")
+            (other.data_dir / "reviews" / f"{review['snapshot']}.json").write_text("{}")
+            self.assertFalse(json.loads(other.cordon("posture", "--json"))["last_review"]["kept"], "a changed snapshot is none")
+            (other.data_dir / "keys/ledger.key").rename(other.directory / "elsewhere")
+            pack = other.directory / "pack"
+            export = ("evidence", "export", "--framework", "hipaa", "--from", "0", "--to", str(int(time.time() * 1000)), "--out", pack, "--json")
+            said = json.loads(other.cordon(*export))
+            self.assertFalse(said["reproducible"])
+            self.assertEqual((pack / "checkpoint").read_bytes(), (other.ledger / "checkpoint").read_bytes())
+            said = json.loads(other.cordon("evidence", "verify", pack, "--json"))
+            self.assertEqual((said["verified"], said["signed"], said["key_from_pack"]), (True, False, True))
 
     def test_wrong_usage(self):
         out = self.gateway.directory / "never"

@@ -177,18 +177,20 @@ pub struct Reviewed {
 }
 
 impl Posture {
-    /// The answer for the frameworks that `framework` names: a slug, or `all`.
+    /// The answer for the frameworks that `framework` names: a slug, or `all`. `shown` is what is told; `window` is over
+    /// a period as long as that of `before`, so that what moved is no matter of the period.
     #[must_use]
     pub fn new(
         catalogue: &Catalogue,
         framework: &str,
-        now: &Snapshot,
+        shown: &Snapshot,
+        window: &Snapshot,
         figures: &Figures,
         before: Option<&Snapshot>,
     ) -> Self {
         let wanted = |slug: &str| framework == "all" || framework == slug;
         let frameworks = catalogue.frameworks.iter().filter(|f| wanted(&f.slug)).map(|f| {
-            let controls = now.frameworks.get(&f.slug).cloned().unwrap_or_default();
+            let controls = shown.frameworks.get(&f.slug).cloned().unwrap_or_default();
             let count = |s: &Standing| controls.values().filter(|c| *c == s).count() as u64;
             let counts = Standing::ALL.iter().map(|s| (s.name(), count(s))).collect();
             FrameworkPosture { framework: f.slug.clone(), name: f.name.clone(), counts, controls }
@@ -200,15 +202,15 @@ impl Posture {
             snapshot: r.snapshot.map(|d| d.to_string()),
             kept: before.is_some(),
         });
-        let mut moved = before.map(|b| b.moved(now)).unwrap_or_default();
+        let mut moved = before.map(|b| b.moved(window)).unwrap_or_default();
         moved.retain(|m| m.framework.as_deref().is_none_or(wanted));
         Self {
-            from: time::text(now.from),
-            to: time::text(now.at),
-            log: now.origin.clone(),
-            size: now.size,
+            from: time::text(shown.from),
+            to: time::text(shown.at),
+            log: shown.origin.clone(),
+            size: shown.size,
             frameworks: frameworks.collect(),
-            evidence: now.evidence.clone(),
+            evidence: shown.evidence.clone(),
             last_review,
             moved,
         }

@@ -59,17 +59,20 @@ pub(crate) fn posture(
     let catalogue = super::catalogue().map_err(failed)?;
     known(&catalogue, framework).map_err(|e| PostureProblem::NoFramework(e.to_string()))?;
     let period = Period { from: now.saturating_sub(LOOKS_BACK_MS), to: now };
-    let mut source = Source::read(root, period).map_err(failed)?;
-    if since_review {
+    let source = Source::read(root, period).map_err(failed)?;
+    let window = of_source(&source).map_err(failed)?;
+    let last = source.figures.last_review.as_ref();
+    let before = last.and_then(|r| kept(root, &r.snapshot?));
+    let shown = if since_review {
         let none = || {
             PostureProblem::NoReview("nobody reviewed yet; `cordon posture review` records one".to_owned())
         };
-        let at = source.figures.last_review.as_ref().ok_or_else(none)?.at;
-        source = Source::read(root, Period { from: at, to: now }).map_err(failed)?;
-    }
-    let present = of_source(&source).map_err(failed)?;
-    let before = source.figures.last_review.as_ref().and_then(|r| kept(root, &r.snapshot?));
-    let posture = Posture::new(&source.catalogue, framework, &present, &source.figures, before.as_ref());
+        let since = Period { from: last.ok_or_else(none)?.at, to: now };
+        of_source(&Source::read(root, since).map_err(failed)?).map_err(failed)?
+    } else {
+        window.clone()
+    };
+    let posture = Posture::new(&catalogue, framework, &shown, &window, &source.figures, before.as_ref());
     serde_json::to_value(posture).map_err(failed)
 }
 
