@@ -78,7 +78,6 @@ fn commands(id: EvidenceId, period: Period) -> Vec<String> {
     use EvidenceId as E;
     let (from, to) = (time::text(period.from), time::text(period.to));
     let mut all = vec![format!("cordon evidence query {} --from {from} --to {to}", id.name())];
-
     let show = format!("cordon audit show --from {} --to {}", period.from, period.to);
     match id {
         E::Dec => all.push(format!("{show} --decision denied")),
