@@ -6,6 +6,7 @@
 mod detect;
 mod flow;
 mod inventory;
+mod govern;
 pub mod seeds;
 mod texts;
 mod wire;
@@ -13,6 +14,7 @@ mod wire;
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
+pub use govern::{evidence, pack};
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
@@ -46,6 +48,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scan_weights", body: scan_weights, seeds: inventory::seeds::weights },
     Target { name: "scan_logs", body: scan_logs, seeds: inventory::seeds::logs },
     Target { name: "scan_own", body: scan_own, seeds: inventory::seeds::own },
+    Target { name: "pack", body: pack, seeds: seeds::packs },
+    Target { name: "evidence", body: evidence, seeds: seeds::records },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

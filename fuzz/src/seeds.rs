@@ -148,6 +148,14 @@ pub fn proofs() -> Vec<Vec<u8>> {
     vec![InclusionProof { index: 3, hashes: vec![[1; 32], [2; 32]], checkpoint }.to_text().into_bytes()]
 }
 
+/// Evidence packs: an archive, and the manifest in it.
+pub fn packs() -> Vec<Vec<u8>> {
+    let manifest = br#"{"format":"cordon-evidence-pack/1","from":"a","to":"b","frameworks":["gdpr"],"origin":"o","size":7,"root":"r","of_period":true,"files":{"checkpoint":{"bytes":1,"sha256":"x"}}}"#;
+    let files = ["manifest.json", "samples/3.json"].map(|name| (name.to_owned(), manifest.to_vec())).into();
+    let archive = cordon_govern::zipped::write(&files).unwrap_or_default();
+    vec![archive, manifest.to_vec()].into_iter().chain(proofs()).collect()
+}
+
 /// `op cut request 0xff answer`
 pub fn exchanges() -> Vec<Vec<u8>> {
     let exchange = |op: u8, request: &[u8], answer: &[u8]| [&[op, 90], request, &[0xff], answer].concat();

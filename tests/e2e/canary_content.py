@@ -306,6 +306,14 @@ class Canary(unittest.TestCase):
                 found = wire.answer()
                 assert found.status == 200, (path, found.body)
                 look(path, found.body)
+        for path in ("posture", "posture/reviews"):
+            with Wire(gateway.admin_url) as wire:
+                body = b"" if path == "posture" else json.dumps({"by": cls.birds.new("reviewer")}).encode()
+                method = "POST" if body else "GET"
+                wire.send(request(f"/cordon/v1/{path}", None, body, method=method, host="localhost", authorization=admin))
+                found = wire.answer()
+                assert found.status == 200, (path, found.body)
+                look(path, found.body)
         for told in cls.told:
             look("somebody else's answer", told)
         for name, data in gateway.every_persisted_byte():
@@ -321,6 +329,12 @@ class Canary(unittest.TestCase):
         for line in log.splitlines():
             look("log", line.encode())
         look("output", json.dumps(process.said).encode())
+        pack = gateway.directory / "pack"
+        gateway.cordon("evidence", "export", "--framework", "all", "--from", "0", "--to", "2100-01-01", "--out", pack)
+        packed = [path for path in pack.rglob("*") if path.is_file()]
+        assert len(packed) > 700, len(packed)
+        for path in packed:
+            look(f"evidence pack: {path.relative_to(pack)}", path.read_bytes())
         names = {str(name) for name, _ in gateway.every_persisted_byte()}
         assert {"state.db", "cordon.toml"} <= names and any(n.startswith("ledger/tile") for n in names), names
         assert not leaks, f"{len(leaks)} leaks in {sources} sources:\n" + "\n".join(sorted(set(leaks))[:40])

@@ -1,6 +1,6 @@
 """Verifies a ledger with the PyPI package `aics-tlog`: run by test_ledger.py under a Python that has it.
 
-    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE]
+    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE | --pack DIR]
 
 Prints one line of JSON, then with --entries each record. An uncaught exception is the finding: the exit code is not 0.
 """
@@ -43,6 +43,9 @@ def checkpoint(text, key):
 
 def main(ledger, key_file, *arguments):
     directory, key = Path(ledger), parse_vkey(Path(key_file).read_text().strip())
+    if arguments[:1] == ("--pack",):
+        packed(Path(arguments[1]), key)
+        return
     size, root = checkpoint((directory / "checkpoint").read_text(), key)
     reader = FileSystemTileReader(directory)
     if arguments[:1] == ("--proof",):
@@ -70,6 +73,24 @@ def proven(text, reader, key):
     entry = read_entry(reader, index, size)
     must("the proof", verify_inclusion(leaf_hash(entry), index, size, hashes, root))
     print(json.dumps({"index": index, "size": size}))
+
+
+def packed(pack, key):
+    """Each sample of an evidence pack: its record's bytes, its proof, the pack's checkpoint; no ledger is read."""
+    whole = (pack / "checkpoint").read_text()
+    size, root = checkpoint(whole, key)
+    proofs = sorted(pack.glob("samples/*.tlog-proof"))
+    for path in proofs:
+        head, note = path.read_text().split("\n\n", 1)
+        header, index, *hashes = head.split("\n")
+        must("the header", header == "c2sp.org/tlog-proof@v1")
+        must("the checkpoint", note == whole)
+        index = int(index.removeprefix("index "))
+        must("the name", path.stem == str(index))
+        hashes = [base64.b64decode(line, validate=True) for line in hashes]
+        record = path.with_suffix(".json").read_bytes()
+        must(f"{path.name}", verify_inclusion(leaf_hash(record), index, size, hashes, root))
+    print(json.dumps({"size": size, "proofs": len(proofs)}))
 
 
 main(*sys.argv[1:])

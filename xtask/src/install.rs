@@ -91,12 +91,17 @@ fn python() -> anyhow::Result<()> {
         println!("skipped: tests/e2e/requirements.txt is not there, so no Python packages are installed");
         return Ok(());
     }
+    let schemas = run::root().join("tests/e2e/requirements-schemas.txt");
     let stamp = run::root().join(".tools/venv/.installed");
-    fresh(&[&wanted], &stamp, || {
+    fresh(&[&wanted, &schemas], &stamp, || {
         venv("python3", &venv_python())?;
-        let mut pip = run::program(venv_python());
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
-        run::command(pip)
+        for (file, more) in [(&wanted, &[][..]), (&schemas, &["--no-deps"][..])] {
+            let mut pip = run::program(venv_python());
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(more);
+            pip.arg("-r").arg(file);
+            run::command(pip)?;
+        }
+        Ok(())
     })
 }
 

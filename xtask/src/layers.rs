@@ -42,6 +42,7 @@ const TABLE: &[Row] = &[
     row("cordon-identity", "crates/identity", &["cordon-types"], true),
     row("cordon-inventory", "crates/inventory", &["cordon-types", "cordon-detect"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
+    row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
     row(
         "cordon-store",
         "crates/store",
@@ -74,6 +75,7 @@ const TABLE: &[Row] = &[
             "cordon-ledger",
             "cordon-config",
             "cordon-gullible",
+            "cordon-govern",
             "cordon-pipeline",
             "cordon-identity",
             "cordon-store",

@@ -11,12 +11,15 @@
 //! POST /cordon/v1/kills               {"scope"}
 //! DELETE /cordon/v1/kills/{scope}
 //! POST /cordon/v1/reload              whole or not at all
+//! GET  /cordon/v1/posture[/{framework}[/since-review]]
+//! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
 //! ```
 //! What always holds: what opens something (a key) is saved before it is in force; what stops something (a kill, a
 //! revocation) is in force before it is saved; both are handed to the record. What it does not do: open sockets, read files, name SQL.
 
 mod keys;
 mod kills;
+mod posture;
 mod shape;
 
 pub use shape::{Reply, Request};
@@ -47,6 +50,19 @@ pub enum Change {
     Unkill(String),
 }
 
+/// Why there is no posture to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostureProblem {
+    /// No such framework; there are these.
+    NoFramework(String),
+    /// There was no review yet.
+    NoReview(String),
+    /// The review could not be recorded.
+    NotRecorded(String),
+    /// The files or the ledger could not be read.
+    Failed(String),
+}
+
 /// What the API asks of the running gateway.
 pub trait Runtime: Send + Sync {
     /// Records a change; durable on return. An error stops the change from being acknowledged.
@@ -63,6 +79,11 @@ pub trait Runtime: Send + Sync {
     fn user_digest(&self, user: &str) -> Digest;
     /// Whether an agent of that name has a manifest.
     fn knows_agent(&self, agent: &AgentId) -> bool;
+    /// Where each control of a framework (or of `all`) stands, and what moved since the last review. Reads the whole
+    /// ledger: not for the model path's threads.
+    fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem>;
+    /// Records a review by that person, whose name becomes a pseudonym; durable on return.
+    fn review(&self, by: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem>;
 }
 
 /// The API's state.
@@ -110,7 +131,9 @@ impl Admin {
             ("GET", ["kills"]) => self.list_kills(),
             ("POST", ["kills"]) => self.kill(by, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),
-            (_, ["status" | "reload" | "keys" | "kills", ..]) => Reply::wrong_method(),
+            ("GET", ["posture", rest @ ..]) => self.posture(rest),
+            ("POST", ["posture", "reviews"]) => self.review(by, request.body),
+            (_, ["status" | "reload" | "keys" | "kills" | "posture", ..]) => Reply::wrong_method(),
             _ => Reply::not_found(),
         }
     }

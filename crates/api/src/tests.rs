@@ -89,6 +89,18 @@ impl Runtime for Recorded {
     fn knows_agent(&self, agent: &AgentId) -> bool {
         agent.as_str() == "bot"
     }
+
+    fn posture(&self, framework: &str, since_review: bool) -> Result<Value, PostureProblem> {
+        match (framework, since_review) {
+            ("none", _) => Err(PostureProblem::NoFramework("there is all".to_owned())),
+            (_, true) => Err(PostureProblem::NoReview("none yet".to_owned())),
+            _ => Ok(json!({"framework": framework})),
+        }
+    }
+
+    fn review(&self, _: &Operator, reviewer: &str) -> Result<Value, PostureProblem> {
+        Ok(json!({"length": reviewer.len()}))
+    }
 }
 
 fn admin(broken: bool) -> (Admin, Arc<Recorded>) {
@@ -162,6 +174,30 @@ fn a_kill_holds_at_once_and_is_recorded() {
     assert_eq!(ask(&admin, "DELETE", "/cordon/v1/kills/agent:bot", Value::Null).0, 200);
     assert_eq!(admin.kills.load().kills().len(), 1);
     assert!(!format!("{:?}", recorded.0.lock().unwrap()).contains("eve"));
+}
+
+#[test]
+fn posture_and_reviews() {
+    let (admin, _) = admin(false);
+    let long = "a".repeat(257);
+    for (method, path, body, status, part) in [
+        ("GET", "posture", Value::Null, 200, "all"),
+        ("GET", "posture/gdpr", Value::Null, 200, "gdpr"),
+        ("GET", "posture/none", Value::Null, 404, "no_framework"),
+        ("GET", "posture/all/since-review", Value::Null, 404, "no_review"),
+        ("GET", "posture/all/since-yesterday", Value::Null, 404, "not_found"),
+        ("POST", "posture/reviews", json!({"by": " ann "}), 200, "3"),
+        ("POST", "posture/reviews", json!({"by": " "}), 400, "bad_name"),
+        ("POST", "posture/reviews", json!({"by": long}), 400, "bad_name"),
+        ("POST", "posture/reviews", json!({}), 400, "bad_request"),
+        ("POST", "posture/reviews", json!({"by": "ann", "at": 1}), 400, "bad_request"),
+        ("POST", "posture", json!({"by": "ann"}), 405, "wrong_method"),
+        ("DELETE", "posture/reviews", Value::Null, 405, "wrong_method"),
+    ] {
+        let (found, reply) = ask(&admin, method, &format!("/cordon/v1/{path}"), body);
+        assert_eq!(found, status, "{method} {path}: {reply}");
+        assert!(reply.to_string().contains(part), "{method} {path}: {reply}");
+    }
 }
 
 #[test]

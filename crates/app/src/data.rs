@@ -4,6 +4,7 @@
 //! cordon.toml       the config            agents/*.toml   manifests      policies/*.cedar   the operator's own
 //! keys/ledger.key   signs checkpoints     keys/ledger.pub verifies them  keys/epoch.key     digests in records
 //! state.db          keys, kills, budgets  ledger/         the record     control.sock       for the owner
+//! reviews/          reviewed postures
 //! ```
 //! What always holds: everything in it belongs to its owner alone (0700, files 0600); nothing that exists is
 //! overwritten.

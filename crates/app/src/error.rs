@@ -85,6 +85,9 @@ pub enum AppError {
     /// A scan could not be made.
     #[error("{0}")]
     Scan(String),
+    /// Evidence or posture could not be made.
+    #[error("{0}")]
+    Evidence(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

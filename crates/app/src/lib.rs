@@ -13,6 +13,7 @@ pub mod control;
 pub mod data;
 pub mod demo;
 pub mod error;
+pub mod evidence;
 pub mod gullible;
 pub mod load;
 pub mod logging;

@@ -95,7 +95,7 @@ fn policies(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PolicySource> {
 }
 
 /// The files of a directory with that ending, by name. A directory that is missing has none.
-fn files(dir: &Path, ending: &str, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+pub(crate) fn files(dir: &Path, ending: &str, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
     let mut paths = match std::fs::read_dir(dir) {
         Ok(entries) => entries
             .filter_map(|e| Some(e.ok()?.path()))

@@ -41,6 +41,11 @@ impl Reloader {
         Self { root: root.to_owned(), shared, threads, clock, issued, seen }
     }
 
+    /// The data directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Reloads if a file changed since the last look.
     pub(crate) fn look(&self) {
         let now = stamp(&self.root);

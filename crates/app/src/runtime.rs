@@ -1,7 +1,7 @@
 //! What the admin API asks of the running gateway.
 
 use crate::reload::Reloader;
-use cordon_api::{Change, Operator, Runtime};
+use cordon_api::{Change, Operator, PostureProblem, Runtime};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_pipeline::control;
 use cordon_proxy::Shared;
@@ -100,6 +100,15 @@ impl Runtime for Live {
 
     fn knows_agent(&self, agent: &AgentId) -> bool {
         self.shared.gate.load().policy.manifest(agent).is_some()
+    }
+
+    fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {
+        crate::evidence::posture(self.reloader.root(), self.shared.clock.now(), framework, since_review)
+    }
+
+    fn review(&self, _: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem> {
+        let by = self.digester.linkable("reviewer", reviewer.as_bytes());
+        crate::evidence::review(self.reloader.root(), self.shared.clock.now(), by, |r| self.append(r))
     }
 }
 

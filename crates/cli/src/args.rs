@@ -96,6 +96,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::scan::Catalogue,
     },
+    /// Evidence packs for auditors: list controls, query, export, verify.
+    Evidence {
+        #[command(subcommand)]
+        command: crate::evidence::Evidence,
+    },
+    /// Where each control stands, and what moved since the last review.
+    Posture(crate::posture::Posture),
     /// Print the dialects' tables as JSON lines: what each field is, and what happens to it.
     Dialects,
     /// Serve the built-in, credulous model over HTTP, for tests.

@@ -8,11 +8,13 @@
 mod args;
 mod audit;
 mod check;
+mod evidence;
 mod inspect;
 mod keys;
 mod output;
 mod policy;
 mod scan;
+mod posture;
 mod serve;
 
 use args::{Cli, Command};
@@ -50,6 +52,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::audit(&root, &command),
         Command::Scan(options) => scan::scan(&options),
         Command::Catalogue { command } => scan::catalogue(&command),
+        Command::Evidence { command } => evidence::evidence(&root, &command),
+        Command::Posture(options) => posture::posture(&root, &options),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {

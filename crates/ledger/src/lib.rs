@@ -22,6 +22,7 @@ pub mod journal;
 pub mod log;
 pub mod name;
 pub mod note;
+pub mod prefix;
 pub mod proof;
 mod publish;
 pub mod record;
@@ -39,6 +40,7 @@ pub use error::LedgerError;
 pub use log::{Ledger, Recovery};
 pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
+pub use prefix::{Prefix, leaves};
 pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,

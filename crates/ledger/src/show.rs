@@ -73,7 +73,7 @@ pub fn show<'a>(
     }))
 }
 
-fn bundle(volume: &dyn Volume, n: u64, size: u64) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
+pub(crate) fn bundle(volume: &dyn Volume, n: u64, size: u64) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
     let width = tile::width_at(0, n, size);
     let (path, bytes) = files::bundle(volume, n, width)?;
     let first = n * tile::WIDTH;

@@ -11,6 +11,7 @@ mod log {
     //! One file a theme.
     pub(crate) mod committing;
     pub(crate) mod faults;
+    pub(crate) mod prefixes;
     pub(crate) mod proofs;
     pub(crate) mod tampering;
 }

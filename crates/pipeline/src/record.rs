@@ -285,6 +285,7 @@ pub const fn control(kind: ControlKind, now: Millis) -> Control {
         reason: None,
         policy: None,
         count: None,
+        snapshot: None,
     }
 }
 

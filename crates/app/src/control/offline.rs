@@ -6,7 +6,7 @@ use crate::load::load;
 use crate::runtime::user_digest;
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
-use cordon_api::{Admin, Change, Operator, Runtime};
+use cordon_api::{Admin, Change, Operator, PostureProblem, Runtime};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind, Digester};
 use cordon_pipeline::control;
@@ -72,8 +72,7 @@ impl Runtime for Offline {
             Change::Kill(text) => scope(ControlKind::Kill, text),
             Change::Unkill(text) => scope(ControlKind::Unkill, text),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
-        runtime.block_on(self.ledger.append(record.encode())).map(|_| ()).map_err(|e| e.to_string())
+        self.append(&record)
     }
 
     fn signal(&self) {}
@@ -96,6 +95,22 @@ impl Runtime for Offline {
 
     fn knows_agent(&self, agent: &AgentId) -> bool {
         self.agents.contains(agent.as_str())
+    }
+
+    fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {
+        crate::evidence::posture(&self.root, self.clock.now(), framework, since_review)
+    }
+
+    fn review(&self, _: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem> {
+        let by = self.digester.linkable("reviewer", reviewer.as_bytes());
+        crate::evidence::review(&self.root, self.clock.now(), by, |r| self.append(r))
+    }
+}
+
+impl Offline {
+    fn append(&self, record: &Control) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
+        runtime.block_on(self.ledger.append(record.encode())).map(|_| ()).map_err(|e| e.to_string())
     }
 }
 

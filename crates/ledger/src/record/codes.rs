@@ -197,6 +197,8 @@ code!(
         Refusal = "refusal",
         /// The journal's torn tail was cut off at a start; `count` is its bytes.
         TornTail = "torn_tail",
+        /// Somebody reviewed the posture; `by` is a pseudonym, `snapshot` the hash of what they reviewed.
+        PostureReview = "posture_review",
     }
 );
 

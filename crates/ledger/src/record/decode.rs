@@ -246,7 +246,19 @@ fn control(f: &mut Fields, at: Millis) -> Decoded<Control> {
         reason: f.opt("why", |v| Reason::from_name(v.as_str()?))?,
         policy: f.opt("pv", digest)?,
         count: f.opt("n", number)?,
+        snapshot: f.opt("snap", digest)?,
     })
+}
+
+/// When a leaf of this version was made, without decoding it; `None` when it does not begin as one. The time is
+/// what stands there: whether the leaf is a record, [`Record::decode`] says.
+#[must_use]
+pub fn peek_at(leaf: &[u8]) -> Option<Millis> {
+    let kind = leaf.strip_prefix(b"{\"v\":1,\"t\":\"")?;
+    let end = kind.iter().take(8).position(|b| *b == b'"')?;
+    let digits = kind.get(end..)?.strip_prefix(b"\",\"at\":")?;
+    let length = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..length)?).ok()?.parse().ok()
 }
 
 impl Record {

@@ -329,6 +329,7 @@ impl Control {
         o.key_text_opt("why", self.reason.map(super::Reason::name));
         o.key_hex_opt("pv", self.policy.as_ref().map(|d| d.0.as_slice()));
         o.key_number_opt("n", self.count);
+        o.key_hex_opt("snap", self.snapshot.as_ref().map(|d| d.0.as_slice()));
         o.close()
     }
 }

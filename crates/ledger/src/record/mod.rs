@@ -11,7 +11,7 @@ mod encode;
 mod tests;
 
 pub use codes::{ControlKind, Decision, Failed, Finish, Obligation, Reason};
-pub use decode::DecodeError;
+pub use decode::{DecodeError, peek_at};
 
 use crate::name::{Bucket, Commitment, Known, Linkable, Name, Word};
 use cordon_types::{
@@ -235,6 +235,8 @@ pub struct Control {
     pub policy: Option<Digest>,
     /// How many, where that says something.
     pub count: Option<u64>,
+    /// What was reviewed: the SHA-256 of the snapshot that is kept beside the ledger.
+    pub snapshot: Option<Digest>,
 }
 
 /// Any record.

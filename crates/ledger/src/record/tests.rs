@@ -102,7 +102,37 @@ fn control() -> Control {
         reason: Some(Reason::Killed),
         policy: None,
         count: None,
+        snapshot: None,
     }
+}
+
+#[test]
+fn a_leafs_time_is_seen_without_decoding() {
+    for (leaf, at) in [
+        (intent().encode(), Some(intent().at)),
+        (outcome().encode(), Some(outcome().at)),
+        (control().encode(), Some(5)),
+        (b"{\"v\":1,\"t\":\"control\",\"at\":}".to_vec(), None),
+        (b"{\"v\":1,\"t\":\"control\",\"at\":12".to_vec(), None),
+        (b"{\"v\":1,\"t\":\"control\",\"at\":99999999999999999999,".to_vec(), None),
+        (b"{\"v\":2,\"t\":\"control\",\"at\":1,".to_vec(), None),
+        (b"{\"v\":1,\"t\":\"a long kind\",\"at\":1,".to_vec(), None),
+        (b"".to_vec(), None),
+    ] {
+        assert_eq!(crate::record::peek_at(&leaf), at, "{}", String::from_utf8_lossy(&leaf));
+    }
+}
+
+#[test]
+fn a_review_names_its_snapshot() {
+    let review = Control {
+        snapshot: Some(cordon_types::Digest([7; 32])),
+        kind: ControlKind::PostureReview,
+        ..control()
+    };
+    let leaf = review.encode();
+    assert!(leaf.ends_with(format!("\"snap\":\"{}\"}}", "07".repeat(32)).as_bytes()));
+    assert_eq!(Record::decode(&leaf).unwrap(), Record::Control(review));
 }
 
 #[test]
