@@ -82,6 +82,9 @@ pub enum AppError {
     /// The demo could not be played.
     #[error("the demo could not be played: {0}")]
     Demo(String),
+    /// A witness cannot be set up.
+    #[error("witness: {0}")]
+    Witness(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

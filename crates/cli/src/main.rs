@@ -13,6 +13,7 @@ mod keys;
 mod output;
 mod policy;
 mod serve;
+mod witness;
 
 use args::{Cli, Command};
 use clap::{CommandFactory as _, Parser as _};
@@ -33,7 +34,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let root = cli.data_dir()?;
+    let mut root = cli.data_dir()?;
+    if cli.data_dir_is_default() && matches!(cli.command, Some(Command::Witness { .. })) {
+        // A witness beside a gateway is still a thing of its own.
+        root.set_file_name("cordon-witness");
+    }
     match cli.command.unwrap_or_default() {
         Command::Serve(options) => serve::serve(&root, &options),
         Command::Init { json } => serve::init(&root, json),
@@ -47,6 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(options) => inspect::inspect(&root, &options),
         Command::Policy { command } => policy::policy(&root, &command),
         Command::Audit { command } => audit::audit(&root, &command),
+        Command::Witness { command } => witness::witness(&root, &command),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {
