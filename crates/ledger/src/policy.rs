@@ -12,8 +12,6 @@
 //! or look at URLs (they are handed on as they stand).
 
 mod read;
-#[cfg(test)]
-mod tests;
 
 use crate::{
     checkpoint::Checkpoint,

@@ -20,8 +20,6 @@
 //! INVARIANT: for one origin, every checkpoint that is let through is consistent with every earlier one.
 
 pub mod book;
-#[cfg(test)]
-mod tests;
 
 pub use book::{Book, Reply};
 
