@@ -8,10 +8,12 @@ mod flow;
 pub mod seeds;
 mod texts;
 mod wire;
+mod witness;
 
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
 pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
 /// One target: its name, its body, and inputs to begin with.
@@ -39,6 +41,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", body: record, seeds: seeds::records },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
+    Target { name: "witness", body: witness, seeds: witness::requests },
+    Target { name: "trust", body: trust, seeds: witness::policies },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

@@ -128,7 +128,8 @@ impl Running {
         });
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
-        let side = Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop, live: live.clone() };
+        let side =
+            Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop, live: live.clone() };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.

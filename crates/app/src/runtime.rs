@@ -111,7 +111,8 @@ impl Runtime for Live {
 impl Live {
     /// How far the ledger is witnessed, and by whom.
     fn witnessed(&self) -> serde_json::Value {
-        let none = || serde_json::json!({"state": "unwitnessed", "why": "no [ledger.witnesses] in the config"});
+        let none =
+            || serde_json::json!({"state": "unwitnessed", "why": "no [ledger.witnesses] in the config"});
         self.witnessing.as_ref().map_or_else(none, |board| board.status())
     }
 

@@ -99,7 +99,8 @@ fn signers(root: &Path) -> Result<Vec<Signer>, AppError> {
         return Err(AppError::Witness(text));
     }
     let text = Zeroizing::new(read(&path)?);
-    let bad = |e: cordon_ledger::LedgerError| AppError::BadKeyFile { path: path.clone(), reason: e.to_string() };
+    let bad =
+        |e: cordon_ledger::LedgerError| AppError::BadKeyFile { path: path.clone(), reason: e.to_string() };
     text.lines().filter(|l| !l.trim().is_empty()).map(|l| Signer::from_text(l).map_err(bad)).collect()
 }
 
@@ -128,7 +129,12 @@ struct Served {
 
 /// Serves until SIGTERM or SIGINT; `ready` is told when it accepts. An address beyond this machine needs the
 /// operator's word, `plaintext`.
-pub fn serve(root: &Path, address: SocketAddr, plaintext: bool, ready: impl FnOnce(Up)) -> Result<(), AppError> {
+pub fn serve(
+    root: &Path,
+    address: SocketAddr,
+    plaintext: bool,
+    ready: impl FnOnce(Up),
+) -> Result<(), AppError> {
     own_directory(root)?;
     if !address.ip().is_loopback() && !plaintext {
         let text = format!(
@@ -141,14 +147,16 @@ pub fn serve(root: &Path, address: SocketAddr, plaintext: bool, ready: impl FnOn
     let keys = signers.iter().map(|s| s.verifier().to_text()).collect();
     let count = logs.origins().count();
     let book = Book::open(Box::new(FileVolume::open(&root.join("state"))?), logs, signers)?;
-    let served = Arc::new(Served { book: Mutex::new(book), clock: SystemClock::new(), root: root.to_owned() });
+    let served =
+        Arc::new(Served { book: Mutex::new(book), clock: SystemClock::new(), root: root.to_owned() });
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     let failed = |source| AppError::Listen { address: address.to_string(), source };
     runtime.block_on(async {
         // Signals are taken before anything listens: a stop that comes early is a stop all the same.
         let take = |kind| signal(kind).map_err(AppError::Thread);
-        let signals = (take(SignalKind::terminate())?, take(SignalKind::interrupt())?, take(SignalKind::hangup())?);
+        let signals =
+            (take(SignalKind::terminate())?, take(SignalKind::interrupt())?, take(SignalKind::hangup())?);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         ready(Up { address: listener.local_addr().map_err(failed)?, keys, logs: count });
         tokio::task::LocalSet::new().run_until(accept(served, listener, signals)).await;
@@ -253,7 +261,10 @@ async fn answer(served: Arc<Served>, request: Request<Incoming>) -> Response<Ful
         match (&reply.about, reply.status) {
             (Some((origin, size)), 200) => tracing::info!(origin, size, "cosigned"),
             (Some((origin, size)), 422) => tracing::error!(
-                origin, size, why = reply.body.trim_end(), "refused: the log shows another history than before"
+                origin,
+                size,
+                why = reply.body.trim_end(),
+                "refused: the log shows another history than before"
             ),
             // A log that does not know what was cosigned last asks and is told: nothing is wrong.
             (Some((origin, size)), 409) => tracing::debug!(origin, size, "told the size cosigned last"),

@@ -13,8 +13,7 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
     let ledger_dir = |given: &Option<PathBuf>| given.clone().unwrap_or_else(|| root.join("ledger"));
     let default_key = root.join("keys/ledger.pub");
     // A ledger that was copied elsewhere is not judged by this machine's config.
-    let nowhere = Path::new("/nonexistent");
-    let own = |given: &Option<PathBuf>| if given.is_some() { nowhere } else { root };
+    let own = |given: &Option<PathBuf>| given.is_none().then_some(root);
     match command {
         Audit::Verify { ledger, key, policy, against, json } => {
             let key = key.clone().unwrap_or(default_key);
@@ -49,10 +48,7 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
             match out {
                 Some(path) => {
                     std::fs::write(path, proof).with_context(|| path.display().to_string())?;
-                    output::line(&format!(
-                        "proof of record {index} written to {} ({words})",
-                        path.display()
-                    ));
+                    output::line(&format!("proof of record {index} written to {} ({words})", path.display()));
                 }
                 None => {
                     output::note(&words);

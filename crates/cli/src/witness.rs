@@ -17,8 +17,14 @@ pub(crate) fn witness(root: &Path, command: &Witness) -> anyhow::Result<ExitCode
             if *json {
                 output::json(&json!({"data_dir": root, "keys": made.keys, "logs": made.logs}));
             } else {
-                output::line(&format!("made {}; list the logs that it accepts in {}", root.display(), made.logs.display()));
-                output::line("for the gateways' policy file (one of the lines, or each under a name of its own):");
+                output::line(&format!(
+                    "made {}; list the logs that it accepts in {}",
+                    root.display(),
+                    made.logs.display()
+                ));
+                output::line(
+                    "for the gateways' policy file (one of the lines, or each under a name of its own):",
+                );
                 made.keys.iter().for_each(|key| output::line(&format!("witness NAME {key} URL")));
             }
         }

@@ -78,11 +78,7 @@ impl Signer {
     }
 
     /// A new key of any algorithm, from 32 bytes of entropy.
-    pub fn generate_with(
-        algorithm: Algorithm,
-        name: &str,
-        entropy: [u8; 32],
-    ) -> Result<Self, LedgerError> {
+    pub fn generate_with(algorithm: Algorithm, name: &str, entropy: [u8; 32]) -> Result<Self, LedgerError> {
         if !name_ok(name) {
             return Err(LedgerError::malformed(
                 "the key's name",

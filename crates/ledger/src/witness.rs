@@ -102,7 +102,9 @@ impl Logs {
         for (line, items) in policy::lines(file)? {
             let fail = |problem: String| PolicyError { line, problem };
             let ([b"log", key] | [b"log", key, _]) = items.as_slice() else {
-                return Err(fail("write `log <vkey>`, with the log's public key (its keys/ledger.pub)".to_owned()));
+                return Err(fail(
+                    "write `log <vkey>`, with the log's public key (its keys/ledger.pub)".to_owned(),
+                ));
             };
             let key = policy::vkey(key).map_err(fail)?;
             if !key.algorithm().is_for_logs() {

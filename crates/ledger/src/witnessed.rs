@@ -63,7 +63,11 @@ impl Standing {
 }
 
 /// A signed checkpoint in a file of the ledger's.
-fn kept(volume: &dyn Volume, path: &str, key: &VerifierKey) -> Result<Option<(String, Checkpoint)>, LedgerError> {
+fn kept(
+    volume: &dyn Volume,
+    path: &str,
+    key: &VerifierKey,
+) -> Result<Option<(String, Checkpoint)>, LedgerError> {
     let Some(bytes) = volume.read(path)? else { return Ok(None) };
     let text = String::from_utf8(bytes).unwrap_or_default();
     let head = Checkpoint::open(&text, key).map_err(|why| tampered(path, why))?;
@@ -80,7 +84,9 @@ pub(crate) fn check(volume: &dyn Volume, key: &VerifierKey, head: &Checkpoint) -
     for name in volume.list(BY_WITNESS)? {
         let path = format!("{BY_WITNESS}/{name}");
         if name.len() != DIGITS || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(Tamper::new(Class::ForeignFile, &path, None, "it is named by no witness's key").into());
+            return Err(
+                Tamper::new(Class::ForeignFile, &path, None, "it is named by no witness's key").into()
+            );
         }
         paths.push(path);
     }
@@ -103,17 +109,27 @@ fn agrees(
 ) -> Result<(), LedgerError> {
     if older.size > head.size {
         let now = verify::checkpoint(volume, key)?;
-        return if older.size > now.size { Err(shorter(path, &now).into()) } else { extends(volume, &now, older, path) };
+        return if older.size > now.size {
+            Err(shorter(path, &now).into())
+        } else {
+            extends(volume, &now, older, path)
+        };
     }
     extends(volume, head, older, path)
 }
 
 fn shorter(path: &str, head: &Checkpoint) -> Tamper {
-    let detail = "the ledger is older than this checkpoint of it: its end was cut off, or a backup was put back";
+    let detail =
+        "the ledger is older than this checkpoint of it: its end was cut off, or a backup was put back";
     Tamper::new(Class::HistoryShorter, path, Some(head.size), detail)
 }
 
-fn extends(volume: &dyn Volume, head: &Checkpoint, older: &Checkpoint, path: &str) -> Result<(), LedgerError> {
+fn extends(
+    volume: &dyn Volume,
+    head: &Checkpoint,
+    older: &Checkpoint,
+    path: &str,
+) -> Result<(), LedgerError> {
     let root = if older.size == head.size {
         head.root
     } else {
@@ -122,7 +138,8 @@ fn extends(volume: &dyn Volume, head: &Checkpoint, older: &Checkpoint, path: &st
     if root == older.root {
         return Ok(());
     }
-    let detail = "the ledger's entries up to there are others than this checkpoint of it says: it was rewritten";
+    let detail =
+        "the ledger's entries up to there are others than this checkpoint of it says: it was rewritten";
     Err(Tamper::new(Class::HistoryOther, path, Some(older.size), detail).into())
 }
 
@@ -207,7 +224,12 @@ pub fn prove_under(
 }
 
 /// What the gateway sends to a witness that cosigned `old` last: the request's body for the checkpoint.
-pub fn request(volume: &dyn Volume, checkpoint: &str, head: &Checkpoint, old: u64) -> Result<String, LedgerError> {
+pub fn request(
+    volume: &dyn Volume,
+    checkpoint: &str,
+    head: &Checkpoint,
+    old: u64,
+) -> Result<String, LedgerError> {
     let proof = tree::consistency(&mut TileNodes::new(volume, head.size), old, head.size)?;
     Ok(crate::witness::AddCheckpoint { old, proof, checkpoint }.to_text())
 }

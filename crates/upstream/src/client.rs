@@ -169,7 +169,11 @@ impl Server {
         })
     }
 
-    pub(crate) async fn exchange(&self, request: Outgoing, idle: Duration) -> Result<Incoming, UpstreamError> {
+    pub(crate) async fn exchange(
+        &self,
+        request: Outgoing,
+        idle: Duration,
+    ) -> Result<Incoming, UpstreamError> {
         let request = self.prepare(request)?;
         if let Some(conn) = self.pool.take() {
             match self.attempt(conn, true, request.clone(), idle).await {

@@ -33,7 +33,10 @@ pub struct Beside<'a> {
 pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict, AppError> {
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
-    let kept = beside.against.map(|path| Ok::<_, AppError>((path.display().to_string(), read(path)?))).transpose()?;
+    let kept = beside
+        .against
+        .map(|path| Ok::<_, AppError>((path.display().to_string(), read(path)?)))
+        .transpose()?;
     let checked = || {
         let v = cordon_ledger::verify(&volume, &key)?;
         let kept = kept.as_ref().map(|(name, text)| against(&volume, &key, text, name)).transpose()?;

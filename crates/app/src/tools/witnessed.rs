@@ -9,11 +9,12 @@ use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The policy to judge by: the given file, else the one that the data directory's config names, else none.
-pub fn policy(root: &Path, given: Option<&Path>) -> Result<Option<Policy>, AppError> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => {
+/// The policy to judge by: the given file, else the one that the config in `root` names, else none.
+pub fn policy(root: Option<&Path>, given: Option<&Path>) -> Result<Option<Policy>, AppError> {
+    let path = match (given, root) {
+        (Some(path), _) => path.to_owned(),
+        (None, None) => return Ok(None),
+        (None, Some(root)) => {
             let file = root.join("cordon.toml");
             if !file.exists() {
                 return Ok(None);

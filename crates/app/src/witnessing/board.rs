@@ -105,15 +105,20 @@ impl Board {
             m.lag.clone(),
         );
         registry.register("cordon_witness_records", "Records that a witness cosigned last", m.size.clone());
-        registry.register("cordon_witness_failures", "Failed requests to a witness, by why", m.failures.clone());
+        registry.register(
+            "cordon_witness_failures",
+            "Failed requests to a witness, by why",
+            m.failures.clone(),
+        );
         let witnesses = standing
             .witnesses
             .iter()
             .map(|(name, seen)| One { name: name.clone(), seen: *seen, failures: 0, why: None })
             .collect();
-        let quorum = standing.quorum.as_ref().map(|(_, judged)| {
-            (judged.head.size, judged.by.iter().map(|s| s.name.clone()).collect())
-        });
+        let quorum = standing
+            .quorum
+            .as_ref()
+            .map(|(_, judged)| (judged.head.size, judged.by.iter().map(|s| s.name.clone()).collect()));
         let board = Self {
             asks: policy.asks(),
             inner: Mutex::new(Inner { size: standing.size, quorum, witnesses }),

@@ -37,7 +37,8 @@ pub(crate) struct Site {
 pub(crate) fn load(root: &Path, config: &Config) -> Result<Option<Plan>, Vec<Problem>> {
     let Some(wanted) = &config.ledger.witnesses else { return Ok(None) };
     let path = root.join(&wanted.policy);
-    let one = |message: String, hint: &str| vec![Problem::new(wanted.policy.clone(), message, hint.to_owned())];
+    let one =
+        |message: String, hint: &str| vec![Problem::new(wanted.policy.clone(), message, hint.to_owned())];
     let text = data::read(&path).map_err(|e| one(e.to_string(), "write the policy file, or name another"))?;
     let policy = Policy::parse(text.as_bytes())
         .map_err(|e: PolicyError| one(e.to_string(), "see docs/witnesses.md for the format"))?;
@@ -106,7 +107,8 @@ impl Plan {
         let ca = self.ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?;
         let spawner = Arc::new(On(runtime.clone()));
         let peer = |(n, site): (usize, &Site)| {
-            let id = UpstreamId::new(&format!("witness.{n}")).map_err(|e| AppError::Witness(e.to_string()))?;
+            let id =
+                UpstreamId::new(&format!("witness.{n}")).map_err(|e| AppError::Witness(e.to_string()))?;
             let mut settings = Settings::new(id, Target::Url(site.url.clone()));
             settings.allow_private = self.allow_private;
             if site.loopback {

@@ -189,11 +189,15 @@ impl Worker {
         let (name, size) = (self.name(witness), self.gathered.head.as_ref().map_or(0, |h| h.size));
         match why {
             Why::Ahead => tracing::error!(
-                witness = name, size, witnessed = known,
+                witness = name,
+                size,
+                witnessed = known,
                 "the witness cosigned a larger ledger than this one: its end was cut off, or a backup was put back"
             ),
             Why::Inconsistent => tracing::error!(
-                witness = name, size, witnessed = known,
+                witness = name,
+                size,
+                witnessed = known,
                 "the witness cosigned another history of this ledger: it was rewritten"
             ),
             other => tracing::warn!(witness = name, why = other.name(), "a witness gave no cosignature"),

@@ -123,7 +123,15 @@ fn extension_lines_are_in_the_ed25519_message_and_not_in_the_other() {
 
 #[test]
 fn hostile_notes() {
-    for note in ["", "\n\n", "a\n\n", "a\n\n\u{2014} n\n", "a\n\n- n AAAA\n", "a\n\n\u{2014} n AA\n", "a\u{1}\n\n\u{2014} n AAAAAAA=\n"] {
+    for note in [
+        "",
+        "\n\n",
+        "a\n\n",
+        "a\n\n\u{2014} n\n",
+        "a\n\n- n AAAA\n",
+        "a\n\n\u{2014} n AA\n",
+        "a\u{1}\n\n\u{2014} n AAAAAAA=\n",
+    ] {
         assert_eq!(Note::parse(note), Err(Unsigned::Malformed), "{note:?}");
     }
     let many = "\u{2014} n AAAAAAA=\n".repeat(101);

@@ -83,7 +83,8 @@ fn none_asks_for_nothing() {
 
 #[test]
 fn judging() {
-    let policy = read(&format!("witness a {}\nwitness b {}\ngroup g all a b\nquorum g\n", vkey(0), vkey(1))).unwrap();
+    let policy =
+        read(&format!("witness a {}\nwitness b {}\ngroup g all a b\nquorum g\n", vkey(0), vkey(1))).unwrap();
     let head = Checkpoint { origin: signer().name().to_owned(), size: 0, root: tree::empty_root() };
     let note = head.sign(&signer());
     let body = note.split_once("\n\n").unwrap().0.to_owned() + "\n";

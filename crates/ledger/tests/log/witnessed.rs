@@ -4,10 +4,10 @@ use crate::log::notes::cosigner;
 use crate::log::policies::vkey;
 use crate::log::witnesses::{checkpoint, forked};
 use crate::{key, leaf, ledger, options, signer};
-use cordon_ledger::witnessed::{
-    self, COSIGNED, against, demand_quorum, path_of, prove_under, standing,
+use cordon_ledger::witnessed::{self, COSIGNED, against, demand_quorum, path_of, prove_under, standing};
+use cordon_ledger::{
+    Algorithm, Class, Ledger, LedgerError, Policy, VerifierKey, Volume as _, verify, verify_proof,
 };
-use cordon_ledger::{Algorithm, Class, Ledger, LedgerError, Policy, VerifierKey, Volume as _, verify, verify_proof};
 use cordon_testkit::MemoryVolume;
 
 fn policy(quorum: &str) -> Policy {
@@ -111,7 +111,10 @@ fn against_a_checkpoint_kept_elsewhere() {
         assert_eq!(class(against(&rewritten, &key(), &kept, name)), Class::HistoryOther, "{size}");
     }
     let (kept, _) = checkpoint(&ledger(5));
-    assert_eq!(class(against(&ledger(9), &key(), &kept.replace("\n5\n", "\n4\n"), "kept")), Class::CheckpointChanged);
+    assert_eq!(
+        class(against(&ledger(9), &key(), &kept.replace("\n5\n", "\n4\n"), "kept")),
+        Class::CheckpointChanged
+    );
     assert_eq!(class(against(&ledger(9), &key(), "x", "kept")), Class::CheckpointMalformed);
     let other: VerifierKey = cordon_ledger::Signer::generate(crate::ORIGIN, [9; 32]).unwrap().verifier();
     assert_eq!(class(against(&ledger(9), &other, &kept, "kept")), Class::CheckpointOtherKey);
@@ -126,7 +129,8 @@ fn what_is_kept_belongs_to_the_ledger_for_the_verifier() {
         change(&volume);
         assert_eq!(class(verify(&volume, &key())), expected);
     };
-    let whole = |text: String| move |v: &MemoryVolume| v.tamper(COSIGNED, |_| Some(text.clone().into_bytes()));
+    let whole =
+        |text: String| move |v: &MemoryVolume| v.tamper(COSIGNED, |_| Some(text.clone().into_bytes()));
     check(&whole(checkpoint(&ledger(301)).0), Class::HistoryShorter);
     check(&whole(checkpoint(&forked(300, 299)).0), Class::HistoryOther);
     check(&whole(checkpoint(&forked(200, 100)).0), Class::HistoryOther);

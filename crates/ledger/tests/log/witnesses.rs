@@ -187,7 +187,9 @@ fn a_damaged_memory_is_not_served_from() {
     let check = |change: fn(String) -> String, word: &str| {
         let volume = MemoryVolume::new();
         assert_eq!(open(&volume).add(&ask(&ledger(3), 0), NOW).status, 200);
-        volume.tamper(&book::path(ORIGIN), |b| Some(change(String::from_utf8(b.unwrap()).unwrap()).into_bytes()));
+        volume.tamper(&book::path(ORIGIN), |b| {
+            Some(change(String::from_utf8(b.unwrap()).unwrap()).into_bytes())
+        });
         let refused = Book::open(Box::new(volume), logs(), witness_signers()).err().unwrap().to_string();
         assert!(refused.contains(word), "{refused}");
     };
