@@ -142,7 +142,7 @@ impl Public {
 
 /// A private key's own part: wiped on drop.
 pub(crate) enum Private {
-    Ed25519(ed25519_dalek::SigningKey),
+    Ed25519(Box<ed25519_dalek::SigningKey>),
     MlDsa44(Box<ml_dsa::SigningKey<MlDsa44>>),
 }
 
@@ -151,7 +151,7 @@ impl Private {
     pub(crate) fn from_seed(algorithm: Algorithm, seed: &[u8; 32]) -> Self {
         match algorithm {
             Algorithm::Ed25519 | Algorithm::CosignatureEd25519 => {
-                Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed))
+                Self::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(seed)))
             }
             Algorithm::CosignatureMlDsa44 => {
                 Self::MlDsa44(Box::new(ml_dsa::SigningKey::from_seed(&(*seed).into())))

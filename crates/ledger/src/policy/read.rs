@@ -3,8 +3,11 @@
 use super::{Log, MAX_POLICY_BYTES, MOST, Node, Policy, PolicyError, Witness};
 use crate::note::VerifierKey;
 
-/// The lines that say something: their number, and what stands between their white space. Names are octets.
-pub(crate) fn lines(file: &[u8]) -> Result<Vec<(usize, Vec<&[u8]>)>, PolicyError> {
+/// A line's number, and what stands between its white space. Names are octets.
+type Items<'a> = (usize, Vec<&'a [u8]>);
+
+/// The lines that say something.
+pub(crate) fn lines(file: &[u8]) -> Result<Vec<Items<'_>>, PolicyError> {
     let fail = |line, problem: &str| Err(PolicyError { line, problem: problem.to_owned() });
     if file.len() > MAX_POLICY_BYTES {
         return fail(0, "the file is larger than 1 MiB");
