@@ -4,12 +4,15 @@ What the holder of the ledger's key can do alone (rewrite, cut off, put back a b
 right key, and must be found by the witness and by `cordon audit verify`.
 """
 
+import base64
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -78,6 +81,8 @@ class Witnessed(unittest.TestCase):
     """A gateway and two witnesses, `a` and `b`; both are needed."""
 
     quorum = QUORUM
+    # Which of a witness's two keys the policy names: 0 Ed25519, 1 ML-DSA-44.
+    which = 0
 
     def setUp(self):
         self.gateway = Gateway(start=False)
@@ -86,7 +91,7 @@ class Witnessed(unittest.TestCase):
         self.witnesses = [Witness(name, key).start() for name in "ab"]
         for witness in self.witnesses:
             self.addCleanup(witness.close)
-        lines = [f"log {key}"] + [f"witness {w.name} {w.keys[0]} {w.url}" for w in self.witnesses]
+        lines = [f"log {key}"] + [f"witness {w.name} {w.keys[self.which]} {w.url}" for w in self.witnesses]
         self.policy = self.gateway.directory / "policy"
         self.policy.write_text("\n".join(lines) + "\n" + self.quorum)
         shutil.copy(self.policy, self.gateway.data_dir / "witnesses.policy")
@@ -255,7 +260,9 @@ class Flow(Witnessed):
 
 
 class Cheating(Witnessed):
-    """By the one who holds the ledger's key and all of its files."""
+    """By the one who holds the ledger's key and all of its files. The witnesses sign post-quantum."""
+
+    which = 1
 
     def kept(self):
         """A checkpoint that an auditor took along."""
@@ -317,6 +324,93 @@ class Cheating(Witnessed):
         done = backup.run("serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
         self.assertEqual(1, done.returncode)
         self.assertIn("history-shorter", done.stderr)
+
+
+class Hostile(unittest.TestCase):
+    """A witness that answers anything at all: nothing of it counts, and no request waits for it."""
+
+    def test_what_a_witness_may_not_answer(self):
+        with Gateway() as other:
+            other.stop()
+            strange = (other.ledger / "checkpoint").read_text().split("\n\n")[1]
+        witness = Witness("w")
+        self.addCleanup(witness.close)
+        rows = [
+            ("hang", None, "timeout"),
+            ("drop", None, "unreachable"),
+            ("nothing", (200, ""), "bad_answer"),
+            ("no line", (200, "yes\n"), "bad_answer"),
+            ("somebody else's line", (200, strange), "bad_answer"),
+            ("its own name, no signature", (200, forged(witness.keys[0])), "bad_answer"),
+            ("endless", (200, "x" * (1 << 20)), "unreachable"),
+            ("the size again and again", (409, "0\n"), "bad_answer"),
+            ("a size that jumps", (409, iter(f"{n}\n" for n in (1, 0) * 99)), "bad_answer"),
+            ("no size", (409, "much\n"), "bad_answer"),
+            ("a larger size", (409, "99999\n"), "ledger_behind_witness"),
+            ("elsewhere", (307, ""), "unreachable"),
+            ("inconsistent", (422, ""), "ledger_rewritten"),
+            ("no", (403, ""), "not_accepted"),
+            ("odd", (500, ""), "bad_answer"),
+        ]
+        for name, answer, why in rows:
+            with self.subTest(name), Answering(answer if answer else name) as server, Gateway(start=False) as gateway:
+                gateway.write("p", f"witness w {witness.keys[0]} {server.url}\nquorum w\n")
+                section = '\n[ledger.witnesses]\npolicy = "p"\nevery_ms = 100\ntimeout_seconds = 0.5\n'
+                gateway.write("cordon.toml", gateway.read("cordon.toml") + section)
+                gateway.start()
+                client = openai.OpenAI(base_url=gateway.openai_base_url, api_key=gateway.key(), max_retries=0)
+                client.chat.completions.create(model="gullible", messages=[{"role": "user", "content": "Hello"}])
+                status = lambda: json.loads(gateway.cordon("status"))["ledger"]["witnessed"]
+                eventually(lambda: status()["witnesses"][0]["failing"] == why, why)
+                self.assertEqual((False, 0), (status()["quorum"], status()["size"]))
+                self.assertEqual((200, "ok\n"), gateway.admin("/readyz"))
+                self.assertEqual(0, gateway.stop())
+                self.assertFalse((gateway.ledger / "checkpoint.cosigned").exists())
+                done = gateway.run("audit", "verify", "--policy", gateway.data_dir / "p", "--json")
+                self.assertEqual((3, "quorum-not-met"), (done.returncode, json.loads(done.stdout)["class"]))
+
+
+def forged(vkey):
+    """A cosignature line with that key's name and id, and zeros where the signature belongs."""
+    name, id_, _ = vkey.split("+", 2)
+    return f"\u2014 {name} {base64.b64encode(bytes.fromhex(id_) + bytes(72)).decode()}\n"
+
+
+class Answering:
+    """An HTTP server on loopback that answers every POST alike."""
+
+    def __init__(self, answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                if answer == "hang":
+                    done.wait(20)
+                if isinstance(answer, str):
+                    self.close_connection = True
+                    return
+                status, body = answer
+                body = (body if isinstance(body, str) else next(body, "0\n")).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.send_header("location", "/elsewhere") if status == 307 else None
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        done = self.done = threading.Event()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Unwitnessed(unittest.TestCase):
