@@ -247,6 +247,9 @@ class Flow(Witnessed):
         eventually(lambda: self.status()["witnesses"][0]["failing"] == "not_accepted", "the status says so")
 
     def test_one_process_a_directory(self):
+        self.assertEqual(self.witnesses[0].keys, self.witnesses[0].cordon("key").split())
+        with self.assertRaisesRegex(RuntimeError, "has a witness's key already"):
+            self.witnesses[0].cordon("init", "--name", "again")
         command = [binary(), "--data-dir", str(self.witnesses[0].directory), "witness", "serve", "--listen", "127.0.0.1:0"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(1, done.returncode)
@@ -263,6 +266,20 @@ class Cheating(Witnessed):
     """By the one who holds the ledger's key and all of its files. The witnesses sign post-quantum."""
 
     which = 1
+
+    def test_a_proof_that_was_kept(self):
+        """Whoever was given one proof holds the ledger to all that came before it."""
+        self.traffic()
+        self.caught_up()
+        self.gateway.stop()
+        proof = self.gateway.directory / "kept.tlog-proof"
+        self.gateway.cordon("audit", "prove", "0", "--out", proof)
+        self.assertEqual(0, self.verify("--against", proof)[0])
+        fresh = self.other(lambda data: shutil.rmtree(data / "ledger"))
+        fresh.start()
+        fresh.stop()
+        code, said = self.verify("--against", proof, ledger=fresh.ledger)
+        self.assertEqual((3, "history-shorter"), (code, said["class"]), said)
 
     def kept(self):
         """A checkpoint that an auditor took along."""

@@ -290,7 +290,7 @@ pub(crate) enum Audit {
         /// A tlog-policy file: its quorum must be met. Without, the config's, which is reported and not demanded.
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
-        /// A checkpoint of this ledger that was kept elsewhere: the ledger must extend it.
+        /// A checkpoint of this ledger (or a proof) that was kept elsewhere: the ledger must extend it.
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
         /// Print JSON.

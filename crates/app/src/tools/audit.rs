@@ -4,7 +4,7 @@ use crate::data::{read, verifier_key};
 use crate::error::AppError;
 use crate::tools::witnessed::Witnessed;
 use cordon_ledger::witnessed::{Standing, against, demand_quorum, prove_under};
-use cordon_ledger::{Decision, Filter, LedgerError, Policy};
+use cordon_ledger::{Decision, Filter, InclusionProof, LedgerError, Policy};
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -33,10 +33,7 @@ pub struct Beside<'a> {
 pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict, AppError> {
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
-    let kept = beside
-        .against
-        .map(|path| Ok::<_, AppError>((path.display().to_string(), read(path)?)))
-        .transpose()?;
+    let kept = beside.against.map(kept).transpose()?;
     let checked = || {
         let v = cordon_ledger::verify(&volume, &key)?;
         let kept = kept.as_ref().map(|(name, text)| against(&volume, &key, text, name)).transpose()?;
@@ -71,6 +68,13 @@ pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict,
         }))),
         Err(e) => Err(e.into()),
     }
+}
+
+/// A checkpoint that was kept: by itself, or in a proof.
+fn kept(path: &Path) -> Result<(String, String), AppError> {
+    let text = read(path)?;
+    let text = InclusionProof::from_text(&text).map_or(text, |proof| proof.checkpoint);
+    Ok((path.display().to_string(), text))
 }
 
 /// Which records are wanted.

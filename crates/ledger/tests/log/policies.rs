@@ -6,7 +6,8 @@ use cordon_ledger::{Algorithm, Checkpoint, Policy, tree};
 use proptest::prelude::*;
 
 pub(crate) fn vkey(n: u8) -> String {
-    let algorithm = if n.is_multiple_of(2) { Algorithm::CosignatureEd25519 } else { Algorithm::CosignatureMlDsa44 };
+    let algorithm =
+        if n.is_multiple_of(2) { Algorithm::CosignatureEd25519 } else { Algorithm::CosignatureMlDsa44 };
     cosigner(algorithm, &format!("witness.example/{n}"), n).verifier().to_text()
 }
 
