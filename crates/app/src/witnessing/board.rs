@@ -70,7 +70,16 @@ struct One {
     name: String,
     seen: Option<(u64, u64)>,
     failures: u64,
+    /// Why the last request failed; `None` when it did not.
     why: Option<Why>,
+    /// What it said against this ledger. Stays until it cosigns: going away afterwards takes nothing back.
+    alarm: Option<Why>,
+}
+
+impl One {
+    fn shown(&self) -> Option<Why> {
+        self.alarm.or(self.why)
+    }
 }
 
 struct Inner {
@@ -113,7 +122,7 @@ impl Board {
         let witnesses = standing
             .witnesses
             .iter()
-            .map(|(name, seen)| One { name: name.clone(), seen: *seen, failures: 0, why: None })
+            .map(|(name, seen)| One { name: name.clone(), seen: *seen, failures: 0, why: None, alarm: None })
             .collect();
         let quorum = standing
             .quorum
@@ -154,6 +163,7 @@ impl Board {
         let mut inner = self.lock();
         let before = inner.witnesses.get_mut(n).and_then(|one| {
             one.seen = Some((size, time));
+            one.alarm = None;
             one.why.take()
         });
         self.measure(&inner);
@@ -167,6 +177,9 @@ impl Board {
         one.failures += 1;
         let failed = Failed { witness: one.name.clone(), why: why.name() };
         let before = one.why.replace(why);
+        if why.is_alarm() {
+            one.alarm = Some(why);
+        }
         drop(inner);
         self.metrics.failures.get_or_create(&failed).inc();
         before
@@ -188,7 +201,7 @@ impl Board {
                 "size": one.seen.map_or(0, |(size, _)| size),
                 "time": one.seen.map(|(_, time)| time),
                 "failures": one.failures,
-                "failing": one.why.map(Why::name),
+                "failing": one.shown().map(Why::name),
             })
         });
         let witnessed = inner.quorum.as_ref().map_or(0, |(size, _)| *size);
@@ -211,12 +224,69 @@ impl Board {
     }
 
     fn state(&self, inner: &Inner) -> &'static str {
-        if inner.witnesses.iter().any(|one| one.why.is_some_and(Why::is_alarm)) {
+        if inner.witnesses.iter().any(|one| one.alarm.is_some()) {
             "contradicted by a witness"
         } else if self.asks && inner.quorum.is_some() {
             "witnessed"
         } else {
             "unwitnessed"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(quorum: &str) -> Board {
+        let key = |n| {
+            let algorithm = cordon_ledger::Algorithm::CosignatureEd25519;
+            cordon_ledger::Signer::generate_with(algorithm, "w", [n; 32]).unwrap().verifier().to_text()
+        };
+        let text = format!("witness a {}\nwitness b {}\ngroup g any a b\nquorum {quorum}\n", key(1), key(2));
+        let policy = Policy::parse(text.as_bytes()).unwrap();
+        let witnesses = vec![("a".to_owned(), None), ("b".to_owned(), Some((5, 9)))];
+        let standing = Standing { size: 7, quorum: None, witnesses };
+        Board::new(&policy, &standing, &mut Registry::default())
+    }
+
+    #[test]
+    fn the_state_in_words() {
+        let board = board("g");
+        assert_eq!(board.line(), "ledger: unwitnessed (0 of 7 records)");
+        board.ledger(10);
+        assert_eq!(board.cosigned(0, 10, 99), None);
+        board.quorum(10, vec!["a".to_owned()]);
+        assert_eq!(board.line(), "ledger: witnessed (10 of 10 records)");
+        board.ledger(12);
+        let status = board.status();
+        assert_eq!((&status["size"], &status["of"], &status["lag"]), (&json!(10), &json!(12), &json!(2)));
+        assert_eq!(status["by"], json!(["a"]));
+        assert_eq!(
+            status["witnesses"][1],
+            json!({"name": "b", "size": 5, "time": 9, "failures": 0, "failing": null})
+        );
+    }
+
+    #[test]
+    fn an_alarm_stays_until_the_witness_cosigns() {
+        let board = board("g");
+        assert_eq!(board.failed(0, Why::Inconsistent), None);
+        assert_eq!(board.failed(0, Why::Timeout), Some(Why::Inconsistent));
+        assert_eq!(board.failed(0, Why::Timeout), Some(Why::Timeout));
+        let status = board.status();
+        assert_eq!(status["state"], "contradicted by a witness");
+        assert_eq!(status["witnesses"][0]["failing"], "ledger_rewritten");
+        assert_eq!(status["witnesses"][0]["failures"], 3);
+        assert_eq!(board.cosigned(0, 7, 1), Some(Why::Timeout));
+        assert_eq!(board.status()["state"], "unwitnessed");
+    }
+
+    #[test]
+    fn without_a_quorum_nothing_is_called_witnessed() {
+        let board = board("none");
+        board.cosigned(0, 7, 1);
+        board.quorum(7, vec!["a".to_owned()]);
+        assert_eq!(board.status()["state"], "unwitnessed");
     }
 }
