@@ -10,12 +10,14 @@ mod govern;
 pub mod seeds;
 mod texts;
 mod wire;
+mod witness;
 
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
 pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
 /// One target: its name, its body, and inputs to begin with.
@@ -50,6 +52,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scan_own", body: scan_own, seeds: inventory::seeds::own },
     Target { name: "pack", body: pack, seeds: seeds::packs },
     Target { name: "evidence", body: evidence, seeds: seeds::records },
+    Target { name: "witness", body: witness, seeds: witness::requests },
+    Target { name: "trust", body: trust, seeds: witness::policies },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

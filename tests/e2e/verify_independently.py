@@ -1,6 +1,6 @@
 """Verifies a ledger with the PyPI package `aics-tlog`: run by test_ledger.py under a Python that has it.
 
-    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE | --pack DIR]
+    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE | --pack DIR | --cosigned FILE VKEY...]
 
 Prints one line of JSON, then with --entries each record. An uncaught exception is the finding: the exit code is not 0.
 """
@@ -51,6 +51,9 @@ def main(ledger, key_file, *arguments):
     if arguments[:1] == ("--proof",):
         proven(Path(arguments[1]).read_text(), reader, key)
         return
+    if arguments[:1] == ("--cosigned",):
+        cosigned(Path(arguments[1]).read_text(), key, [parse_vkey(text) for text in arguments[2:]], reader)
+        return
     must("the root", tree_root_from_tiles(reader, size) == root)
     entries = [read_entry(reader, index, size) for index in range(size)]
     for index, entry in enumerate(entries):
@@ -91,6 +94,17 @@ def packed(pack, key):
         record = path.with_suffix(".json").read_bytes()
         must(f"{path.name}", verify_inclusion(leaf_hash(record), index, size, hashes, root))
     print(json.dumps({"size": size, "proofs": len(proofs)}))
+def cosigned(text, key, witnesses, reader):
+    """A checkpoint that all of these witnesses cosigned, and whose root the tiles lead to."""
+    if text.startswith("c2sp.org/tlog-proof@v1"):
+        text = text.split("\n\n", 1)[1]
+    note = parse_note(text)
+    judged = verify_checkpoint(note, key, witnesses, quorum=len(witnesses), expected_origin=key.name)
+    must(f"the cosignatures: {judged}", of(judged, "ok", "valid", "verified"))
+    head = parse_checkpoint(note.text)
+    size, root = of(head, "size", "tree_size"), of(head, "root_hash", "root")
+    must("the cosigned root", tree_root_from_tiles(reader, size) == root)
+    print(json.dumps({"size": size, "witnesses": len(witnesses)}))
 
 
 main(*sys.argv[1:])

@@ -38,6 +38,7 @@ pub(crate) struct Side {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) live: Arc<crate::runtime::Live>,
 }
 
 /// Starts the admin thread; returns the address when it accepts.
@@ -156,10 +157,16 @@ async fn answer(
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/healthz" => return text(200, "ok\n"),
-        "/readyz" if side.shared.ledger.healthy() && !*side.shared.draining.borrow() => {
-            return text(200, "ok\n");
+        "/readyz" => {
+            let ready = side.shared.ledger.healthy() && !*side.shared.draining.borrow();
+            let (status, word) = if ready { (200, "ok\n") } else { (503, "not ready\n") };
+            // A witness that is away does not make the gateway unready: the detail is for people.
+            if request.uri().query() != Some("verbose") {
+                return text(status, word);
+            }
+            let detail = format!("{word}{}\n", side.live.ready_detail());
+            return build(status, "text/plain; charset=utf-8", detail.into());
         }
-        "/readyz" => return text(503, "not ready\n"),
         _ => {}
     }
     // SECURITY: a page in a browser can send a request here, but not with an admin key; and a name that was rebound

@@ -167,7 +167,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn make_dir(path: &Path) -> Result<(), AppError> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), AppError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -178,7 +178,7 @@ fn make_dir(path: &Path) -> Result<(), AppError> {
         .map_err(|e| AppError::file(path, "creating", e))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     let mut file =
         private().create_new(true).write(true).open(path).map_err(|e| AppError::file(path, "creating", e))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| AppError::file(path, "writing", e))?;

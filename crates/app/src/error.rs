@@ -88,6 +88,9 @@ pub enum AppError {
     /// Evidence or posture could not be made.
     #[error("{0}")]
     Evidence(String),
+    /// A witness cannot be set up.
+    #[error("witness: {0}")]
+    Witness(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

@@ -25,6 +25,8 @@ mod settings;
 pub mod signals;
 mod system;
 pub mod tools;
+pub mod witness;
+mod witnessing;
 mod worker;
 
 pub use data::{Created, DataDir};

@@ -22,6 +22,8 @@ pub struct Loaded {
     pub guards: Guards,
     /// The operator's own names.
     pub catalogue: Catalogue,
+    /// Who cosigns the ledger, if anybody.
+    pub(crate) witnessing: Option<crate::witnessing::Plan>,
 }
 
 /// Loads `cordon.toml` and what it points to. Errors with every problem of every file; a file that cannot be read is
@@ -41,12 +43,13 @@ pub fn load(root: &Path) -> Result<Loaded, AppError> {
     let detectors = Detectors::new(&crate::settings::detectors(&config))
         .map_err(|p| problems.extend(p.0.into_iter().map(|p| p.within("cordon.toml"))));
     let catalogue = catalogue(&manifests, &own);
+    let witnessing = crate::witnessing::load(root, &config).map_err(|p| problems.extend(p)).unwrap_or(None);
     let policy = PolicySet::build(manifests, own, &names).map_err(|p| problems.extend(p.0));
     match (policy, detectors) {
         (Ok(policy), Ok(detectors)) if problems.is_empty() => {
             let catalogue = catalogue(policy.policy_ids());
             let guards = crate::settings::guards(&config);
-            Ok(Loaded { config, policy, detectors: Arc::new(detectors), guards, catalogue })
+            Ok(Loaded { config, policy, detectors: Arc::new(detectors), guards, catalogue, witnessing })
         }
         _ => Err(AppError::Problems(Problems(problems))),
     }

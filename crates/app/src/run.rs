@@ -8,6 +8,7 @@ use crate::reload::{Reloader, gate};
 use crate::runtime::{Live, append, append_leaf, user_digest};
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::witnessing::Witnessing;
 use crate::worker::{self, Plan, Thread};
 use arc_swap::ArcSwap;
 use cordon_api::Admin;
@@ -69,6 +70,7 @@ pub struct Running {
     threads: Arc<Mutex<Vec<Thread>>>,
     admin: JoinHandle<()>,
     live: Arc<Live>,
+    witnessing: Option<Witnessing>,
     draining: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     drain: Duration,
@@ -78,7 +80,8 @@ pub struct Running {
 impl Running {
     /// Starts the gateway over an open data directory. Nothing listens unless everything is ready.
     pub fn start(dir: DataDir, options: &Options) -> Result<Self, AppError> {
-        let loaded = load(dir.root())?;
+        let mut loaded = load(dir.root())?;
+        let plan = loaded.witnessing.take();
         crate::logging::start(&loaded.config.log);
         let config = loaded.config.clone();
         let address = options.address.unwrap_or(config.listen.address);
@@ -86,11 +89,17 @@ impl Running {
         within_the_operators_word(&config.listen, address, admin_address)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
-        let parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
+        let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
         let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
 
+        let witnessing = plan
+            .map(|plan| {
+                let (volume, key) = (parts.volume.clone(), dir.signer()?.verifier());
+                Witnessing::start(&dir, plan, volume, key, clock.clone(), &mut parts.registry)
+            })
+            .transpose()?;
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
@@ -106,6 +115,7 @@ impl Running {
             reloader: reloader.clone(),
             digester: Digester::new(*dir.epoch_key()?),
             started: clock.now(),
+            witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
         let api = Arc::new(Admin {
             keys: parts.shared.keys.clone(),
@@ -118,7 +128,8 @@ impl Running {
         });
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
-        let side = Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop };
+        let side =
+            Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop, live: live.clone() };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -130,6 +141,7 @@ impl Running {
             threads,
             admin,
             live,
+            witnessing,
             draining: parts.draining,
             stop_admin,
             drain: config.limits.timeouts.drain,
@@ -181,6 +193,9 @@ impl Running {
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
             .and_then(|()| append(&self.shared, &control(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
+        if let Some(witnessing) = self.witnessing {
+            witnessing.finish();
+        }
         if let Err(error) = recorded {
             tracing::error!(%error, "the stop could not be recorded");
         }
@@ -208,6 +223,8 @@ struct Parts {
     shared: Arc<Shared>,
     issued: Arc<Issued>,
     registry: Registry,
+    /// The ledger's files, for what the committer does not touch.
+    volume: Arc<FileVolume>,
     signal: watch::Sender<u64>,
     draining: watch::Sender<bool>,
 }
@@ -220,9 +237,9 @@ impl Parts {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AppError> {
         let epoch = dir.epoch_key()?;
-        let volume = FileVolume::open(&dir.path("ledger"))?;
+        let volume = Arc::new(FileVolume::open(&dir.path("ledger"))?);
         let ledger = Committer::start(
-            Box::new(volume),
+            Box::new(volume.clone()),
             dir.signer()?,
             settings::ledger(&loaded.config),
             clock.clone(),
@@ -267,7 +284,7 @@ impl Parts {
             buffered: AtomicUsize::new(0),
             user_digest: Arc::new(user_digest(*epoch)),
         });
-        Ok(Self { shared, issued, registry, signal, draining })
+        Ok(Self { shared, issued, registry, volume, signal, draining })
     }
 }
 

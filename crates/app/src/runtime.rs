@@ -17,6 +17,7 @@ pub(crate) struct Live {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) digester: Digester,
     pub(crate) started: u64,
+    pub(crate) witnessing: Option<Arc<crate::witnessing::Board>>,
 }
 
 impl Live {
@@ -89,7 +90,11 @@ impl Runtime for Live {
             "models": gate.models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
             "requests_under_way": self.under_way(),
             "connections": self.shared.connections.load(Ordering::Relaxed),
-            "ledger": {"healthy": self.shared.ledger.healthy(), "size": self.shared.ledger.size()},
+            "ledger": {
+                "healthy": self.shared.ledger.healthy(),
+                "size": self.shared.ledger.size(),
+                "witnessed": self.witnessed(),
+            },
             "kills": self.shared.kills.load().kills().len(),
         })
     }
@@ -113,6 +118,19 @@ impl Runtime for Live {
 }
 
 impl Live {
+    /// How far the ledger is witnessed, and by whom.
+    fn witnessed(&self) -> serde_json::Value {
+        let none =
+            || serde_json::json!({"state": "unwitnessed", "why": "no [ledger.witnesses] in the config"});
+        self.witnessing.as_ref().map_or_else(none, |board| board.status())
+    }
+
+    /// The readiness probe's detail: words and numbers, no names.
+    pub(crate) fn ready_detail(&self) -> String {
+        let witnessed = self.witnessing.as_ref();
+        witnessed.map_or_else(|| "ledger: unwitnessed".to_owned(), |board| board.line())
+    }
+
     /// A scope in a record: `all` and ids of the operator's files as they are, all else as a digest.
     fn scope(&self, scope: &str) -> Name {
         let gate = self.shared.gate.load();

@@ -21,6 +21,11 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// Whether nobody said where to keep data.
+    pub(crate) const fn data_dir_is_default(&self) -> bool {
+        self.data_dir.is_none()
+    }
+
     /// `--data-dir`, `CORDON_DATA_DIR`, else the user's data folder.
     #[allow(
         clippy::disallowed_methods,
@@ -103,6 +108,11 @@ pub(crate) enum Command {
     },
     /// Where each control stands, and what moved since the last review.
     Posture(crate::posture::Posture),
+    /// Be a witness for other ledgers: cosign their checkpoints, each consistent with the one before.
+    Witness {
+        #[command(subcommand)]
+        command: Witness,
+    },
     /// Print the dialects' tables as JSON lines: what each field is, and what happens to it.
     Dialects,
     /// Serve the built-in, credulous model over HTTP, for tests.
@@ -291,6 +301,12 @@ pub(crate) enum Audit {
         /// The public key's file; the data directory's without.
         #[arg(long)]
         key: Option<PathBuf>,
+        /// A tlog-policy file: its quorum must be met. Without, the config's, which is reported and not demanded.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// A checkpoint of this ledger (or a proof) that was kept elsewhere: the ledger must extend it.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -300,6 +316,9 @@ pub(crate) enum Audit {
         /// The ledger's directory; the data directory's without.
         #[arg(long)]
         ledger: Option<PathBuf>,
+        /// The tlog-policy file that says which witnesses count; the config's without.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         /// Only this agent's.
         #[arg(long)]
         agent: Option<String>,
@@ -323,8 +342,41 @@ pub(crate) enum Audit {
         /// The ledger's directory; the data directory's without.
         #[arg(long)]
         ledger: Option<PathBuf>,
+        /// The tlog-policy file that says which witnesses count; the config's without.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         /// Where to write it; standard output without.
         #[arg(long)]
         out: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Witness {
+    /// Make the witness's directory (`--data-dir`): its keys and the list of logs that it accepts.
+    Init {
+        /// Its name in cosignatures, such as `witness.example.com/w1`.
+        #[arg(long)]
+        name: String,
+        /// What it signs with: `ed25519`, `ml-dsa-44`, or both (the default).
+        #[arg(long, value_delimiter = ',', default_value = "ed25519,ml-dsa-44")]
+        algorithm: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the witness: `POST /add-checkpoint` in plain HTTP.
+    Serve {
+        /// Listen here.
+        #[arg(long, default_value = "127.0.0.1:8490", value_name = "ADDR:PORT")]
+        listen: SocketAddr,
+        /// The operator's word that an address beyond this machine may be plain HTTP.
+        #[arg(long)]
+        plaintext_beyond_loopback: bool,
+        /// Print one JSON line with the address and keys when ready.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print its public keys, as a policy's `witness` lines take them.
+    Key,
 }

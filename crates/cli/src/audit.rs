@@ -3,7 +3,8 @@
 use crate::args::Audit;
 use crate::output;
 use anyhow::Context as _;
-use cordon_app::tools::audit::{self, Verdict, Wanted};
+use cordon_app::tools::audit::{self, Beside, Verdict, Wanted};
+use cordon_app::tools::witnessed;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,12 +12,24 @@ use std::process::ExitCode;
 pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
     let ledger_dir = |given: &Option<PathBuf>| given.clone().unwrap_or_else(|| root.join("ledger"));
     let default_key = root.join("keys/ledger.pub");
+    // A ledger that was copied elsewhere is not judged by this machine's config.
+    let own = |given: &Option<PathBuf>| given.is_none().then_some(root);
     match command {
-        Audit::Verify { ledger, key, json } => {
+        Audit::Verify { ledger, key, policy, against, json } => {
             let key = key.clone().unwrap_or(default_key);
-            return Ok(verify(audit::verify(&ledger_dir(ledger), &key)?, *json));
+            let judge = witnessed::policy(own(ledger), policy.as_deref())?;
+            let beside = Beside {
+                policy: judge.as_ref(),
+                demand_quorum: policy.is_some(),
+                against: against.as_deref(),
+            };
+            return Ok(verify(audit::verify(&ledger_dir(ledger), &key, &beside)?, *json));
         }
-        Audit::Show { ledger, agent, decision, from, to, last } => {
+        Audit::Show { ledger, policy, agent, decision, from, to, last } => {
+            let judge = witnessed::policy(own(ledger), policy.as_deref())?;
+            // On standard error, so that the records stay one JSON object a line.
+            let (words, witnessed) = witnessed::head(&ledger_dir(ledger), &default_key, judge.as_ref())?;
+            output::note(&words);
             let wanted = Wanted {
                 agent: agent.clone(),
                 decision: decision.clone(),
@@ -25,20 +38,22 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
                 last: *last,
             };
             audit::show(&ledger_dir(ledger), &default_key, &wanted, |index, text| {
-                output::line(&format!("{{\"index\":{index},\"record\":{text}}}"));
+                let seen = index < witnessed;
+                output::line(&format!("{{\"index\":{index},\"witnessed\":{seen},\"record\":{text}}}"));
             })?;
         }
-        Audit::Prove { index, ledger, out } => {
-            let proof = audit::prove(&ledger_dir(ledger), &default_key, *index)?;
+        Audit::Prove { index, ledger, policy, out } => {
+            let judge = witnessed::policy(own(ledger), policy.as_deref())?;
+            let (proof, words) = audit::prove(&ledger_dir(ledger), &default_key, *index, judge.as_ref())?;
             match out {
                 Some(path) => {
                     std::fs::write(path, proof).with_context(|| path.display().to_string())?;
-                    output::line(&format!(
-                        "proof of record {index} written to {} (unwitnessed)",
-                        path.display()
-                    ));
+                    output::line(&format!("proof of record {index} written to {} ({words})", path.display()));
                 }
-                None => output::line(proof.trim_end()),
+                None => {
+                    output::note(&words);
+                    output::line(proof.trim_end());
+                }
             }
         }
     }
@@ -57,11 +72,15 @@ fn verify(verdict: Verdict, json: bool) -> ExitCode {
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
     if value["verified"] == Value::Bool(true) {
         output::line(&format!(
-            "verified: {} records of {}, root {} (unwitnessed)",
+            "verified: {} records of {}, root {} ({})",
             value["size"],
             text("origin"),
-            text("root")
+            text("root"),
+            text("witnesses_say")
         ));
+        if let Some(size) = value["against"]["size"].as_u64() {
+            output::line(&format!("it extends the kept checkpoint of {size} records"));
+        }
     } else {
         output::line(&format!("TAMPERED: {} at {}: {}", text("class"), text("where"), text("detail")));
     }

@@ -16,6 +16,7 @@ mod policy;
 mod scan;
 mod posture;
 mod serve;
+mod witness;
 
 use args::{Cli, Command};
 use clap::{CommandFactory as _, Parser as _};
@@ -36,7 +37,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let root = cli.data_dir()?;
+    let mut root = cli.data_dir()?;
+    if cli.data_dir_is_default() && matches!(cli.command, Some(Command::Witness { .. })) {
+        // A witness beside a gateway is still a thing of its own.
+        root.set_file_name("cordon-witness");
+    }
     match cli.command.unwrap_or_default() {
         Command::Serve(options) => serve::serve(&root, &options),
         Command::Init { json } => serve::init(&root, json),
@@ -54,6 +59,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Catalogue { command } => scan::catalogue(&command),
         Command::Evidence { command } => evidence::evidence(&root, &command),
         Command::Posture(options) => posture::posture(&root, &options),
+        Command::Witness { command } => witness::witness(&root, &command),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {

@@ -23,7 +23,7 @@ pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
     Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
     LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
-    UpstreamTimeouts,
+    UpstreamTimeouts, Witnesses,
 };
 pub use starter::{starter, starter_manifest};
 

@@ -299,6 +299,25 @@ pub struct Ledger {
     pub durability: Durability,
     /// How often a checkpoint is signed while records come in.
     pub publish_every: Duration,
+    /// Who cosigns it; nobody when not written.
+    pub witnesses: Option<Witnesses>,
+}
+
+/// `[ledger.witnesses]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnesses {
+    /// The policy file (C2SP tlog-policy), relative to the directory of the config file.
+    pub policy: String,
+    /// Shortest time between two checkpoints that are sent.
+    pub every: Duration,
+    /// What a witness is given to answer.
+    pub timeout: Duration,
+    /// Whether a witness's name may resolve to a private address.
+    pub allow_private: bool,
+    /// The operator's word that checkpoints may go to a witness in the clear beyond this machine.
+    pub plaintext: bool,
+    /// PEM file of the only authorities trusted for witnesses; `None`: the system's.
+    pub ca_file: Option<String>,
 }
 
 /// One `[[budgets]]`: what one model may use, over all agents together.

@@ -5,7 +5,7 @@ use crate::{
     limits,
     model::{
         Config, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat, LogLevel,
-        Model, ModelBudget, Pattern, Policies, Term, Tls,
+        Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
     },
     read::{Notes, Section, shown},
     upstreams,
@@ -174,6 +174,7 @@ fn failure(s: &Section<'_>) -> Failure {
 fn ledger(s: &Section<'_>) -> Option<Ledger> {
     let durability = s.choice("durability", &[("sync", Durability::Sync), ("behind", Durability::Behind)]);
     let every = s.integer("publish_every_ms", 10, 3_600_000).unwrap_or(1000);
+    let witnesses = witnesses(s);
     let origin =
         s.required("origin", "write the log's name, such as `cordon.example.com/1`; never change it later")?;
     // C2SP tlog-checkpoint: an origin is a non-empty line; a signed note's key name has no space and no `+`.
@@ -188,6 +189,29 @@ fn ledger(s: &Section<'_>) -> Option<Ledger> {
         origin: origin.to_owned(),
         durability: durability.unwrap_or_default(),
         publish_every: Duration::from_millis(every),
+        witnesses,
+    })
+}
+
+/// `[ledger.witnesses]`; `None` when it is not written.
+fn witnesses(s: &Section<'_>) -> Option<Witnesses> {
+    if !s.has("witnesses") {
+        return None;
+    }
+    let w = s.child("witnesses");
+    let policy = w.required("policy", "write the path of a tlog-policy file, such as `witnesses.policy`");
+    let every = w.integer("every_ms", 100, 3_600_000).unwrap_or(1000);
+    let timeout = w.seconds("timeout_seconds", 100, 60_000).unwrap_or(Duration::from_secs(5));
+    let flag = |key| w.bool(key).unwrap_or(false);
+    let (allow_private, plaintext) = (flag("allow_private"), flag("plaintext"));
+    let ca_file = w.string("ca_file").map(str::to_owned);
+    Some(Witnesses {
+        policy: policy?.to_owned(),
+        every: Duration::from_millis(every),
+        timeout,
+        allow_private,
+        plaintext,
+        ca_file,
     })
 }
 

@@ -372,3 +372,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn witnesses() {
+    assert_eq!(good(LEAST).ledger.witnesses, None);
+    let c = good(&with("[ledger.witnesses]\npolicy = \"w.policy\"\ntimeout_seconds = 2.5"));
+    let w = c.ledger.witnesses.unwrap();
+    assert_eq!(
+        (w.policy.as_str(), w.every, w.timeout),
+        ("w.policy", Duration::from_secs(1), Duration::from_millis(2500))
+    );
+    assert!(!w.allow_private && !w.plaintext && w.ca_file.is_none());
+    check("[ledger.witnesses]", &["ledger.witnesses.policy"]);
+    check("[ledger.witnesses]\npolicy = \"\"", &["ledger.witnesses.policy"]);
+    check("[ledger.witnesses]\npolicy = \"w\"\nevery_ms = 99", &["ledger.witnesses.every_ms"]);
+    check("[ledger.witnesses]\npolicy = \"w\"\nplaintex = true", &["ledger.witnesses.plaintex"]);
+}

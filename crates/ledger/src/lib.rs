@@ -14,6 +14,7 @@
 //! are handed in), or promise anything against whoever holds both the disk and the signing key: that is a
 //! witness's work.
 
+pub mod algorithm;
 pub mod checkpoint;
 pub mod committer;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod log;
 pub mod name;
 pub mod note;
 pub mod prefix;
+pub mod policy;
 pub mod proof;
 mod publish;
 pub mod record;
@@ -33,7 +35,10 @@ pub mod tile;
 pub mod tree;
 pub mod verify;
 pub mod volume;
+pub mod witness;
+pub mod witnessed;
 
+pub use algorithm::Algorithm;
 pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
 pub use error::LedgerError;
@@ -41,6 +46,8 @@ pub use log::{Ledger, Recovery};
 pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
 pub use prefix::{Prefix, leaves};
+pub use note::{Note, Signer, Unsigned, VerifierKey};
+pub use policy::{Policy, PolicyError};
 pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,

@@ -52,6 +52,9 @@ impl Ledger {
         if options.origin != signer.name() {
             return Err(LedgerError::malformed("the origin", "it must be the signing key's name"));
         }
+        if !signer.algorithm().is_for_logs() {
+            return Err(LedgerError::malformed("the signing key", "it is a witness's, not a log's"));
+        }
         let volume: Arc<dyn Volume> = Arc::from(volume);
         let found = recover::read(volume.as_ref(), &signer.verifier())?;
         let next = found.journals.last().map_or(0, |last| last + 1);

@@ -54,6 +54,7 @@ pub(crate) fn read(volume: &dyn Volume, key: &VerifierKey) -> Result<Found, Ledg
     let report = Recovery { published: size, recovered: entries.len() as u64, torn_bytes };
     let found = Found { edge, bundle, entries, journals, has_checkpoint: head.is_some(), report };
     beyond(volume, size, size + report.recovered)?;
+    crate::witnessed::check_size(volume, key, size)?;
     Ok(found)
 }
 

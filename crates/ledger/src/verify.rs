@@ -6,7 +6,8 @@
 //!
 //! What always holds: `Ok` means that every entry under the checkpoint is what it was when the checkpoint was
 //! signed, that each tile agrees, and that nothing on the disk goes beyond the checkpoint except what the
-//! journal holds. What it cannot know: whether the holder of the key signed another history (a witness can).
+//! journal holds, and that all of what witnesses cosigned of it is in it. What it cannot know: whether the holder
+//! of the key signed another history and put back what witnesses cosigned, too (a witness can).
 
 mod class;
 mod extra;
@@ -70,6 +71,7 @@ pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, Ledger
         return Err(Tamper::new(Class::RootMismatch, CHECKPOINT, None, "the entries do not lead to its root: entries and tiles were changed together, or it belongs to another ledger").into());
     }
     let beyond = extra::check(volume, key, &head)?;
+    crate::witnessed::check(volume, key, &head)?;
     Ok(Verified {
         origin: head.origin,
         size: head.size,

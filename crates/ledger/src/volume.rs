@@ -1,5 +1,6 @@
 //! The files of one ledger directory, as the ledger sees them. Two threads use one volume at a time: one appends
-//! to and syncs the journal, the other does all the rest.
+//! to and syncs the journal, the other does all the rest. A third may write files that neither of them touches
+//! (what witnesses cosigned).
 //!
 //! What an implementation must hold: paths are relative, with `/`; when [`Volume::write_atomic`],
 //! [`Volume::write_files`] or [`Volume::sync`] returns `Ok`, what it covers survives a loss of power; a reader
@@ -51,4 +52,38 @@ pub trait Volume: Send + Sync {
 
     /// Removes a file; no error when there is none. Durable at the latest with the next durable write.
     fn remove(&self, path: &str) -> Result<(), VolumeError>;
+}
+
+impl<V: Volume + ?Sized> Volume for std::sync::Arc<V> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, VolumeError> {
+        (**self).read(path)
+    }
+
+    fn list(&self, dir: &str) -> Result<Vec<String>, VolumeError> {
+        (**self).list(dir)
+    }
+
+    fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        (**self).write_atomic(path, bytes)
+    }
+
+    fn write_files(&self, files: &[File]) -> Result<(), VolumeError> {
+        (**self).write_files(files)
+    }
+
+    fn prepare(&self, path: &str, room: u64) -> Result<(), VolumeError> {
+        (**self).prepare(path, room)
+    }
+
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), VolumeError> {
+        (**self).append(path, bytes)
+    }
+
+    fn sync(&self, path: &str) -> Result<(), VolumeError> {
+        (**self).sync(path)
+    }
+
+    fn remove(&self, path: &str) -> Result<(), VolumeError> {
+        (**self).remove(path)
+    }
 }

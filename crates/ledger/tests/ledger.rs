@@ -12,8 +12,12 @@ mod log {
     pub(crate) mod committing;
     pub(crate) mod faults;
     pub(crate) mod prefixes;
+    pub(crate) mod notes;
+    pub(crate) mod policies;
     pub(crate) mod proofs;
     pub(crate) mod tampering;
+    pub(crate) mod witnessed;
+    pub(crate) mod witnesses;
 }
 
 use cordon_ledger::{Ledger, Options, Signer, VerifierKey};

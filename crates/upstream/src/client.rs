@@ -51,7 +51,7 @@ enum Way {
     Builtin(Arc<dyn Builtin>),
 }
 
-struct Server {
+pub(crate) struct Server {
     base: BaseUrl,
     own: Own,
     dialer: Dialer,
@@ -83,14 +83,10 @@ impl Client {
         for s in settings {
             let way = match &s.target {
                 Target::Builtin(builtin) => Way::Builtin(builtin.clone()),
-                Target::Url(base) => Way::Server(Box::new(Server {
-                    base: base.clone(),
-                    own: Own::new(&s, base)?,
-                    dialer: Dialer::new(&s, base, &roots, resolver.clone(), spawner.clone())?,
-                    pool: Arc::new(Pool::new(s.pool_idle, s.pool_idle_for, clock.clone())),
-                    head: s.head,
-                    unarmed: s.auth != AuthStyle::None && s.credential.is_none(),
-                })),
+                Target::Url(base) => {
+                    let (resolver, spawner) = (resolver.clone(), spawner.clone());
+                    Way::Server(Box::new(Server::new(&s, base, &roots, resolver, spawner, clock.clone())?))
+                }
             };
             let id = s.id.clone();
             if upstreams.insert(s.id, Upstream { way, idle: s.idle }).is_some() {
@@ -155,7 +151,29 @@ impl Client {
 }
 
 impl Server {
-    async fn exchange(&self, request: Outgoing, idle: Duration) -> Result<Incoming, UpstreamError> {
+    pub(crate) fn new(
+        s: &Settings,
+        base: &BaseUrl,
+        roots: &Roots,
+        resolver: Arc<dyn Resolve>,
+        spawner: Arc<dyn Spawn>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamError> {
+        Ok(Self {
+            base: base.clone(),
+            own: Own::new(s, base)?,
+            dialer: Dialer::new(s, base, roots, resolver, spawner)?,
+            pool: Arc::new(Pool::new(s.pool_idle, s.pool_idle_for, clock)),
+            head: s.head,
+            unarmed: s.auth != AuthStyle::None && s.credential.is_none(),
+        })
+    }
+
+    pub(crate) async fn exchange(
+        &self,
+        request: Outgoing,
+        idle: Duration,
+    ) -> Result<Incoming, UpstreamError> {
         let request = self.prepare(request)?;
         if let Some(conn) = self.pool.take() {
             match self.attempt(conn, true, request.clone(), idle).await {

@@ -1,4 +1,4 @@
-//! Outbound HTTP: the only way in which Cordon reaches a model provider.
+//! Outbound HTTP: the only way in which Cordon reaches a model provider, and ([`Peer`]) a witness.
 //!
 //! ```text
 //! send(permit, upstream, request)
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What always holds:
-//! - nothing is sent without a [`cordon_policy::Permit`];
+//! - nothing is sent to a provider without a [`cordon_policy::Permit`];
 //! - a connection goes to exactly the address that was judged, and a credential only to its own upstream;
 //! - redirects are never followed; a request that may have been processed is never sent twice;
 //! - no error text for a caller names an address, a host or a credential.
@@ -24,6 +24,7 @@ mod dial;
 mod error;
 mod headers;
 mod io;
+mod peer;
 mod pool;
 mod settings;
 #[cfg(test)]
@@ -34,4 +35,5 @@ pub use body::{Incoming, IncomingBody};
 pub use builtin::{Builtin, BuiltinAnswer, BuiltinEnd};
 pub use client::{Client, Outgoing, Spawn};
 pub use error::{Phase, UpstreamError};
+pub use peer::{Peer, PeerAnswer};
 pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};

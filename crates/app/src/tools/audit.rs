@@ -1,8 +1,10 @@
 //! `cordon audit`: verifying, showing and proving records, from files and the public key alone.
 
-use crate::data::verifier_key;
+use crate::data::{read, verifier_key};
 use crate::error::AppError;
-use cordon_ledger::{Decision, Filter, LedgerError};
+use crate::tools::witnessed::Witnessed;
+use cordon_ledger::witnessed::{Standing, against, demand_quorum, prove_under};
+use cordon_ledger::{Decision, Filter, InclusionProof, LedgerError, Policy};
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -16,12 +18,35 @@ pub enum Verdict {
     Tampered(Value),
 }
 
-/// Verifies every file of a ledger.
-pub fn verify(ledger: &Path, key: &Path) -> Result<Verdict, AppError> {
+/// What a ledger is verified against, beside its own key.
+#[derive(Debug, Default)]
+pub struct Beside<'a> {
+    /// The policy that says which witnesses suffice.
+    pub policy: Option<&'a Policy>,
+    /// A ledger whose quorum is not met is a finding.
+    pub demand_quorum: bool,
+    /// A checkpoint of this ledger that was kept elsewhere.
+    pub against: Option<&'a Path>,
+}
+
+/// Verifies every file of a ledger, and what witnesses say of it.
+pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict, AppError> {
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
-    match cordon_ledger::verify(&volume, &key) {
-        Ok(v) => Ok(Verdict::Good(json!({
+    let kept = beside.against.map(kept).transpose()?;
+    let checked = || {
+        let v = cordon_ledger::verify(&volume, &key)?;
+        let kept = kept.as_ref().map(|(name, text)| against(&volume, &key, text, name)).transpose()?;
+        let witnessed = Witnessed::read(&volume, &key, beside.policy)?;
+        if let (Witnessed::Judged(standing, _), Some(policy), true) =
+            (&witnessed, beside.policy, beside.demand_quorum)
+        {
+            demand_quorum(standing, policy)?;
+        }
+        Ok((v, kept, witnessed))
+    };
+    match checked() {
+        Ok((v, kept, witnessed)) => Ok(Verdict::Good(json!({
             "verified": true,
             "origin": v.origin,
             "size": v.size,
@@ -29,7 +54,10 @@ pub fn verify(ledger: &Path, key: &Path) -> Result<Verdict, AppError> {
             "tiles": v.tiles,
             "bundles": v.bundles,
             "pending": v.pending,
-            "witnessed": false,
+            "witnessed": witnessed.size() > 0,
+            "witnesses": witnessed.to_json(),
+            "witnesses_say": witnessed.words(),
+            "against": kept.map(|older| json!({"size": older.size, "consistent": true})),
         }))),
         Err(LedgerError::Damaged(tamper)) => Ok(Verdict::Tampered(json!({
             "verified": false,
@@ -40,6 +68,13 @@ pub fn verify(ledger: &Path, key: &Path) -> Result<Verdict, AppError> {
         }))),
         Err(e) => Err(e.into()),
     }
+}
+
+/// A checkpoint that was kept: by itself, or in a proof.
+fn kept(path: &Path) -> Result<(String, String), AppError> {
+    let text = read(path)?;
+    let text = InclusionProof::from_text(&text).map_or(text, |proof| proof.checkpoint);
+    Ok((path.display().to_string(), text))
 }
 
 /// Which records are wanted.
@@ -90,9 +125,29 @@ pub fn show(
     Ok(())
 }
 
-/// An offline proof (C2SP tlog-proof) that a record is in the log.
-pub fn prove(ledger: &Path, key: &Path, index: u64) -> Result<String, AppError> {
+/// An offline proof (C2SP tlog-proof) that a record is in the log, and what its checkpoint's witnesses are. Under
+/// the cosigned checkpoint where that covers the record, else under the ledger's own.
+pub fn prove(
+    ledger: &Path,
+    key: &Path,
+    index: u64,
+    policy: Option<&Policy>,
+) -> Result<(String, String), AppError> {
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
-    Ok(cordon_ledger::prove(&volume, &key, index)?.to_text())
+    let witnessed = Witnessed::read(&volume, &key, policy)?;
+    if let Witnessed::Judged(Standing { quorum: Some((checkpoint, judged)), .. }, true) = &witnessed
+        && index < judged.head.size
+    {
+        let by: Vec<&str> = judged.by.iter().map(|w| w.name.as_str()).collect();
+        let words = format!("witnessed by {} at {} records, quorum met", by.join(", "), judged.head.size);
+        return Ok((prove_under(&volume, &key, index, checkpoint)?.to_text(), words));
+    }
+    let words = match &witnessed {
+        Witnessed::Judged(Standing { quorum: Some(_), .. }, true) => {
+            format!("unwitnessed: the record is newer than what was cosigned ({} records)", witnessed.size())
+        }
+        other => other.words(),
+    };
+    Ok((cordon_ledger::prove(&volume, &key, index)?.to_text(), words))
 }

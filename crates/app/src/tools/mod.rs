@@ -5,3 +5,4 @@ pub mod audit;
 pub mod inspect;
 pub mod policy;
 pub(crate) mod rows;
+pub mod witnessed;

@@ -63,6 +63,12 @@ classes! {
     JournalDamaged = "journal-damaged",
     /// A file that does not belong into a ledger.
     ForeignFile = "foreign-file",
+    /// The ledger is older than a checkpoint of it that somebody kept.
+    HistoryShorter = "history-shorter",
+    /// The ledger's entries are others than a checkpoint of it says that somebody kept.
+    HistoryOther = "history-other",
+    /// No checkpoint has the cosignatures that a policy asks for.
+    QuorumNotMet = "quorum-not-met",
 }
 
 /// One thing wrong with a ledger.
