@@ -11,14 +11,20 @@
 //! POST /cordon/v1/kills               {"scope"}
 //! DELETE /cordon/v1/kills/{scope}
 //! POST /cordon/v1/reload              whole or not at all
+//! GET  /cordon/v1/audit/epochs        POST: begin the next
+//! POST /cordon/v1/audit/erase         {"epoch"} or {"record"} or {"before"}
+//! GET  /cordon/v1/audit/holds         POST {"from","to","agent","request"}; DELETE .../{number}
+//! POST /cordon/v1/audit/prune         {"dry_run"}
 //! ```
 //! What always holds: what opens something (a key) is saved before it is in force; what stops something (a kill, a
 //! revocation) is in force before it is saved; both are handed to the record. What it does not do: open sockets, read files, name SQL.
 
+mod audit;
 mod keys;
 mod kills;
 mod shape;
 
+pub use audit::{AuditOrder, AuditRefused, HoldScope};
 pub use shape::{Reply, Request};
 
 use cordon_identity::{KeyKind, KeyStore, Keyring, KillStore, KillSwitch};
@@ -63,6 +69,11 @@ pub trait Runtime: Send + Sync {
     fn user_digest(&self, user: &str) -> Digest;
     /// Whether an agent of that name has a manifest.
     fn knows_agent(&self, agent: &AgentId) -> bool;
+    /// Keeps or gives up records, and records that.
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+        let _ = (by, order);
+        audit::nowhere()
+    }
 }
 
 /// The API's state.
@@ -109,6 +120,7 @@ impl Admin {
             ("POST", ["keys", id, "rotate"]) => self.rotate_key(by, id, request.body),
             ("GET", ["kills"]) => self.list_kills(),
             ("POST", ["kills"]) => self.kill(by, request.body),
+            (method, ["audit", rest @ ..]) => self.audit(by, method, rest, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),
             (_, ["status" | "reload" | "keys" | "kills", ..]) => Reply::wrong_method(),
             _ => Reply::not_found(),

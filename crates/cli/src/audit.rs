@@ -1,6 +1,7 @@
 //! `audit`: from files and the public key alone.
 
 use crate::args::Audit;
+use crate::custody;
 use crate::output;
 use anyhow::Context as _;
 use cordon_app::tools::audit::{self, Verdict, Wanted};
@@ -28,6 +29,12 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
                 output::line(&format!("{{\"index\":{index},\"record\":{text}}}"));
             })?;
         }
+        Audit::Epoch { command } => return custody::epoch(root, command),
+        Audit::Erase(options) => return custody::erase(root, options),
+        Audit::Hold { command } => return custody::hold(root, command),
+        Audit::Prune { dry_run, json } => return custody::prune(root, *dry_run, *json),
+        Audit::Receipt { file, key, json } => return custody::receipt(root, file, key.as_ref(), *json),
+        Audit::Match { index, body, json } => return custody::matches(root, *index, body, *json),
         Audit::Prove { index, ledger, out } => {
             let proof = audit::prove(&ledger_dir(ledger), &default_key, *index)?;
             match out {
@@ -57,10 +64,14 @@ fn verify(verdict: Verdict, json: bool) -> ExitCode {
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
     if value["verified"] == Value::Bool(true) {
         output::line(&format!(
-            "verified: {} records of {}, root {} (unwitnessed)",
+            "verified: {} records of {}, root {} (unwitnessed){}",
             value["size"],
             text("origin"),
-            text("root")
+            text("root"),
+            match value["minimum"].as_u64() {
+                None | Some(0) => String::new(),
+                Some(n) => format!("; those below {n} were pruned, their hashes verified"),
+            }
         ));
     } else {
         output::line(&format!("TAMPERED: {} at {}: {}", text("class"), text("where"), text("detail")));

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// A day, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 
-fn ask(root: &Path, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+pub(crate) fn ask(root: &Path, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let reply = cordon_app::control::ask(root, method, path, &body)?;
     if reply.status == 200 {

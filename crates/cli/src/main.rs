@@ -8,6 +8,7 @@
 mod args;
 mod audit;
 mod check;
+mod custody;
 mod inspect;
 mod keys;
 mod output;

@@ -184,11 +184,21 @@ fn ledger(s: &Section<'_>) -> Option<Ledger> {
             "use 1 to 200 printable ASCII characters, without space and `+`",
         );
     }
+    let keep = s.child("retention");
     Some(Ledger {
         origin: origin.to_owned(),
         durability: durability.unwrap_or_default(),
         publish_every: Duration::from_millis(every),
+        commit: s.bool("commit").unwrap_or(false),
+        epoch: days(s, "epoch_days"),
+        keep_exchanges: days(&keep, "exchanges_days"),
+        keep_control: days(&keep, "control_days"),
     })
+}
+
+/// A number of days, up to a century.
+fn days(s: &Section<'_>, key: &'static str) -> Option<Duration> {
+    s.integer(key, 1, 36_500).map(|n| Duration::from_secs(n * 86_400))
 }
 
 fn budgets(root: &Section<'_>, models: &[Model]) -> Vec<ModelBudget> {

@@ -14,6 +14,7 @@
 mod keeper;
 
 use crate::{
+    custody::salts::SaltWriter,
     error::LedgerError,
     journal::Batch,
     log::{Ledger, Recovery},
@@ -34,6 +35,7 @@ use std::{
     task::{Context, Poll},
     thread::JoinHandle,
 };
+use zeroize::Zeroizing;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,10 +82,14 @@ impl Options {
 /// Most bytes that wait to be written: with the entries' own limit it bounds the queue, and one frame.
 const MAX_QUEUE_BYTES: usize = 64 << 20;
 
+type Salts = Vec<(u64, Zeroizing<[u8; 32]>)>;
+
 struct Queue {
     batch: Batch,
     /// One for each entry of the batch; none at all when nobody waits for the disk.
     tells: Vec<oneshot::Sender<u64>>,
+    /// Salts that are to be durable before the entries that they belong to.
+    salts: Salts,
     /// The index that the next entry gets.
     next: u64,
     stop: bool,
@@ -137,6 +143,8 @@ pub struct Committer {
     recovery: Recovery,
     durable: Durability,
     max_queue: usize,
+    salted: bool,
+    hand_over: Arc<HandOver>,
 }
 
 /// The future of one append. Dropping it does not take the entry back.
@@ -170,10 +178,29 @@ impl Committer {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
+        Self::start_with_vault(volume, None, signer, options, clock)
+    }
+
+    /// The same, with the data directory's files, in which the salts of commitments are kept.
+    pub fn start_with_vault(
+        volume: Box<dyn Volume>,
+        vault: Option<Arc<dyn Volume>>,
+        signer: Signer,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LedgerError> {
+        let salts = vault.map(SaltWriter::open).transpose()?;
+        let salted = salts.is_some();
         let (ledger, recovery) = Ledger::open(volume, signer, &options)?;
         let next = ledger.size();
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue { batch: Batch::with_capacity(0), tells: Vec::new(), next, stop: false }),
+            queue: Mutex::new(Queue {
+                batch: Batch::with_capacity(0),
+                tells: Vec::new(),
+                salts: Vec::new(),
+                next,
+                stop: false,
+            }),
             filled: Condvar::new(),
             healthy: AtomicBool::new(true),
             durable: AtomicU64::new(next),
@@ -181,11 +208,11 @@ impl Committer {
         let (durable, max_queue) = (options.durable, options.max_queue);
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
         let (writer, publisher) = ledger.split();
-        let round = Round { writer, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
+        let round = Round { writer, salts, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
         let committer =
-            Self { shared: Arc::clone(&shared), threads: Mutex::default(), recovery, durable, max_queue };
+            Self { shared: Arc::clone(&shared), threads: Mutex::default(), recovery, durable, max_queue, salted, hand_over: Arc::clone(&hand_over) };
         committer.spawn("cordon-ledger", move || round.run())?;
         committer.spawn("cordon-tiles", move || {
             let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
@@ -207,10 +234,18 @@ impl Committer {
 
     /// Queues an entry, at once. The future says which index it got, once it is durable.
     pub fn append(&self, leaf: Vec<u8>) -> Appended {
-        Appended(self.enqueue(leaf).unwrap_or_else(|e| State::Ready(Some(Err(e)))))
+        Appended(self.enqueue(leaf, None).unwrap_or_else(|e| State::Ready(Some(Err(e)))))
     }
 
-    fn enqueue(&self, leaf: Vec<u8>) -> Result<State, LedgerError> {
+    /// The same, with the salt of the entry's commitment, which is durable before the entry is.
+    pub fn append_salted(&self, leaf: Vec<u8>, salt: Zeroizing<[u8; 32]>) -> Appended {
+        Appended(self.enqueue(leaf, Some(salt)).unwrap_or_else(|e| State::Ready(Some(Err(e)))))
+    }
+
+    fn enqueue(&self, leaf: Vec<u8>, salt: Option<Zeroizing<[u8; 32]>>) -> Result<State, LedgerError> {
+        if salt.is_some() && !self.salted {
+            return Err(LedgerError::malformed("the salt", "this ledger was opened without a place for salts"));
+        }
         if leaf.len() > usize::from(u16::MAX) {
             return Err(LedgerError::LeafTooLarge { bytes: leaf.len() });
         }
@@ -229,6 +264,7 @@ impl Committer {
         // The thread takes all there is: it can be asleep only when there was nothing.
         let wake = queue.batch.is_empty();
         queue.batch.push(&leaf);
+        queue.salts.extend(salt.map(|salt| (index, salt)));
         let state = match self.durable {
             Durability::Behind => State::Ready(Some(Ok(index))),
             Durability::Sync => {
@@ -248,6 +284,11 @@ impl Committer {
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.shared.healthy.load(Ordering::Acquire)
+    }
+
+    /// Has the entries that are durable put under a checkpoint without waiting for its time.
+    pub fn publish_soon(&self) {
+        self.hand_over.hurry();
     }
 
     /// How many entries are durable.
@@ -291,6 +332,7 @@ impl Drop for Committer {
 /// What the commit thread works with.
 struct Round {
     writer: Writer,
+    salts: Option<SaltWriter>,
     shared: Arc<Shared>,
     hand_over: Arc<HandOver>,
 }
@@ -299,9 +341,9 @@ impl Round {
     fn run(mut self) -> Result<(), LedgerError> {
         let (shared, hand_over) = (Arc::clone(&self.shared), Arc::clone(&self.hand_over));
         let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
-        let (mut batch, mut tells) = (Batch::with_capacity(0), Vec::new());
+        let (mut batch, mut tells, mut salts) = (Batch::with_capacity(0), Vec::new(), Salts::new());
         loop {
-            let stop = self.take(&mut batch, &mut tells)?;
+            let stop = self.take(&mut batch, &mut tells, &mut salts)?;
             if batch.is_empty() {
                 if stop {
                     hand_over.finish();
@@ -310,6 +352,10 @@ impl Round {
                 continue;
             }
             let first = self.writer.next();
+            if let Some(writer) = self.salts.as_mut().filter(|_| !salts.is_empty()) {
+                writer.commit(&salts).inspect_err(|_| shared.fail())?;
+                salts.clear();
+            }
             let serial = self.writer.commit(&mut batch).inspect_err(|_| shared.fail())?;
             shared.durable.store(self.writer.next(), Ordering::Release);
             for (index, tell) in (first..).zip(tells.drain(..)) {
@@ -322,7 +368,12 @@ impl Round {
     }
 
     /// Waits for entries or for the end, and takes all there are. Whether it is to end.
-    fn take(&self, batch: &mut Batch, tells: &mut Vec<oneshot::Sender<u64>>) -> Result<bool, LedgerError> {
+    fn take(
+        &self,
+        batch: &mut Batch,
+        tells: &mut Vec<oneshot::Sender<u64>>,
+        salts: &mut Salts,
+    ) -> Result<bool, LedgerError> {
         self.hand_over.wait_for_room();
         let mut queue = self.shared.lock();
         loop {
@@ -336,6 +387,7 @@ impl Round {
         }
         std::mem::swap(&mut queue.batch, batch);
         std::mem::swap(&mut queue.tells, tells);
+        std::mem::swap(&mut queue.salts, salts);
         Ok(queue.stop)
     }
 }

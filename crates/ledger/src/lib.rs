@@ -16,10 +16,12 @@
 
 pub mod checkpoint;
 pub mod committer;
+pub mod custody;
 pub mod error;
 pub mod files;
 pub mod journal;
 pub mod log;
+pub mod minimum;
 pub mod name;
 pub mod note;
 pub mod proof;
@@ -36,10 +38,12 @@ pub mod volume;
 pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
 pub use error::LedgerError;
+pub use custody::{Custody, CustodyError, Epochs, Hold, Receipt, Retention, Scope, Trail, What};
 pub use log::{Ledger, Recovery};
-pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
+pub use minimum::Minimum;
+pub use name::{Bucket, Catalogue, Commitment, Digester, FIRST_EPOCH, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
-pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
+pub use proof::{ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,

@@ -2,7 +2,9 @@
 
 use crate::data::verifier_key;
 use crate::error::AppError;
-use cordon_ledger::{Decision, Filter, LedgerError};
+use cordon_ledger::custody::Opening;
+use cordon_ledger::note::Unsigned;
+use cordon_ledger::{Decision, Filter, Intent, LedgerError, Receipt, Record};
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -25,6 +27,7 @@ pub fn verify(ledger: &Path, key: &Path) -> Result<Verdict, AppError> {
             "verified": true,
             "origin": v.origin,
             "size": v.size,
+            "minimum": v.minimum,
             "root": v.root.iter().map(|b| format!("{b:02x}")).collect::<String>(),
             "tiles": v.tiles,
             "bundles": v.bundles,
@@ -95,4 +98,38 @@ pub fn prove(ledger: &Path, key: &Path, index: u64) -> Result<String, AppError> 
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
     Ok(cordon_ledger::prove(&volume, &key, index)?.to_text())
+}
+
+/// Checks the receipt of an erasure, with the public key alone.
+pub fn receipt(file: &Path, key: &Path) -> Result<Verdict, AppError> {
+    let key = verifier_key(key)?;
+    let text = crate::data::read(file)?;
+    let why = match Receipt::open(&text, &key) {
+        Ok(receipt) => return Ok(Verdict::Good(crate::custody::receipt_json(&receipt, &text))),
+        Err(Unsigned::Malformed) => "it is no receipt",
+        Err(Unsigned::OtherKey) => "it is not signed by this key",
+        Err(Unsigned::BadSignature) => "its signature does not fit its text",
+    };
+    Ok(Verdict::Tampered(json!({"genuine": false, "detail": why})))
+}
+
+/// Whether a body is the one that a record of this data directory commits to.
+pub fn matches(root: &Path, index: u64, body: &Path) -> Result<Value, AppError> {
+    let key = verifier_key(&root.join("keys/ledger.pub"))?;
+    let volume = FileVolume::open_read_only(&root.join("ledger"))?;
+    let vault = FileVolume::open_read_only(root)?;
+    let body = std::fs::read(body).map_err(|e| AppError::file(body, "reading", e))?;
+    let found = match Record::decode(&cordon_ledger::entry(&volume, &key, index)?) {
+        Ok(Record::Intent(Intent { commitment: Some(commitment), .. })) => {
+            cordon_ledger::custody::salts::open(&vault, index, &commitment, &body)?
+        }
+        _ => Opening::NoSalt,
+    };
+    let word = match found {
+        Opening::Same => "same",
+        Opening::Other => "other",
+        Opening::Shredded => "shredded",
+        Opening::NoSalt => "no_salt",
+    };
+    Ok(json!({"record": index, "body": word}))
 }

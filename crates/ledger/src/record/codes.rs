@@ -197,6 +197,20 @@ code!(
         Refusal = "refusal",
         /// The journal's torn tail was cut off at a start; `count` is its bytes.
         TornTail = "torn_tail",
+        /// An epoch of linkable digests began; `of` is its number.
+        EpochBegun = "epoch_begun",
+        /// An epoch's key was destroyed; `of` is its number.
+        EpochShredded = "epoch_shredded",
+        /// The salt of one record's commitment was destroyed; `of` is the record's index.
+        SaltShredded = "salt_shredded",
+        /// The salts of all records before `to` were destroyed; `count` is how many.
+        SaltsShredded = "salts_shredded",
+        /// A legal hold was set; `of` is its number, the other fields its scope.
+        HoldSet = "hold_set",
+        /// A legal hold was lifted; `of` is its number.
+        HoldLifted = "hold_lifted",
+        /// Entries below `of` were given up; `count` is how many bundles.
+        Pruned = "pruned",
     }
 );
 
