@@ -10,8 +10,12 @@
 mod log {
     //! One file a theme.
     pub(crate) mod committing;
+    pub(crate) mod custody_faults;
+    pub(crate) mod erasing;
     pub(crate) mod faults;
+    pub(crate) mod house;
     pub(crate) mod proofs;
+    pub(crate) mod pruning;
     pub(crate) mod tampering;
 }
 

@@ -103,7 +103,7 @@ impl Custody<'_> {
         };
         let minimum = minimum::lowest(self.ledger, &self.signer.verifier())?;
         if minimum > 0 {
-            salts::shred(self.vault, |index| index < minimum)?;
+            salts::shred(self.vault, |index| index < minimum, true)?;
             self.remove_bundles(minimum)?;
         }
         Ok(receipt)
@@ -229,10 +229,10 @@ impl Custody<'_> {
         }
         match order.what {
             What::Epoch(_) => {}
-            What::Record(wanted) => drop(salts::shred(self.vault, |index| index == wanted)?),
+            What::Record(wanted) => salts::shred(self.vault, |index| index == wanted, false)?,
             What::Before(end) => {
                 let records = self.salted_before(end)?;
-                salts::shred(self.vault, |index| records.contains(&index))?;
+                salts::shred(self.vault, |index| records.contains(&index), true)?;
             }
         }
         let mut record = 0;
@@ -258,13 +258,14 @@ impl Custody<'_> {
         Ok(receipt)
     }
 
-    /// Records that have a live salt.
+    /// Records whose salt is there, broken or not.
     fn salted(&self, wanted: impl Fn(u64) -> bool) -> Result<BTreeSet<u64>, CustodyError> {
         let all = salts::read(self.vault)?;
-        Ok(all.iter().filter(|p| p.live && wanted(p.index)).map(|p| p.index).collect())
+        let there = |p: &&salts::Place| p.state != salts::State::Shredded && wanted(p.index);
+        Ok(all.iter().filter(there).map(|p| p.index).collect())
     }
 
-    /// Records with a live salt that are from before a time. A salt whose record is not in the log (a crash
+    /// Records whose salt is there and that are from before a time. A salt whose record is not in the log (a crash
     /// between the two, or entries that were given up) has nothing to keep it for.
     fn salted_before(&self, end: Millis) -> Result<BTreeSet<u64>, CustodyError> {
         let mut found = self.salted(|_| true)?;
@@ -321,7 +322,7 @@ impl Custody<'_> {
         let minimum = Minimum { index: plan.new, record };
         self.ledger.write_atomic(MINIMUM, minimum.to_text(self.signer).as_bytes())?;
         // INVARIANT: from here on the bundles are given up; what is still there is removed by whoever comes next.
-        salts::shred(self.vault, |index| index < plan.new)?;
+        salts::shred(self.vault, |index| index < plan.new, true)?;
         self.remove_bundles(plan.new)?;
         Ok(plan)
     }

@@ -105,13 +105,24 @@ impl SaltWriter {
     }
 }
 
+/// Whether a salt is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Live,
+    /// It was destroyed.
+    Shredded,
+    /// It is not what was written: a loss of power amid writing or destroying it, or rot.
+    Broken,
+}
+
 /// Where one salt stands.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The record that it belongs to.
     pub index: u64,
-    /// Whether it is still there.
-    pub live: bool,
+    /// Whether it is there.
+    pub state: State,
     path: String,
     at: u64,
     salt: Zeroizing<[u8; SALT]>,
@@ -127,51 +138,57 @@ fn serials(vault: &dyn Volume) -> Result<Vec<u64>, LedgerError> {
     Ok(serials)
 }
 
-/// Every salt, in the order in which they were written. An entry that is broken and not the file's last is damage.
+/// Every salt, in the order in which they were written.
 pub fn read(vault: &dyn Volume) -> Result<Vec<Place>, LedgerError> {
     let mut found = Vec::new();
     for serial in serials(vault)? {
         let path = path(serial);
         let bytes = Zeroizing::new(vault.read(&path)?.unwrap_or_default());
-        found.extend(parse(&path, &bytes)?);
+        found.extend(parse(&path, &bytes));
     }
     Ok(found)
 }
 
 /// The entries of one file.
-pub fn parse(path: &str, bytes: &[u8]) -> Result<Vec<Place>, Tamper> {
-    let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-    let (mut found, mut torn) = (Vec::new(), None);
-    for (n, entry) in (0_u64..).zip(bytes.get(..used.next_multiple_of(ENTRY).min(bytes.len())).unwrap_or_default().chunks(ENTRY)) {
-        if let Some(index) = torn {
-            return Err(Tamper::new(Class::SaltDamaged, path, index, "an entry is broken and others stand behind it"));
-        }
-        match place(path, n * ENTRY as u64, entry) {
-            Some(place) => found.push(place),
-            None => torn = Some(entry.first_chunk::<8>().and_then(|i| u64::from_be_bytes(*i).checked_sub(1))),
-        }
-    }
-    Ok(found)
+#[must_use]
+pub fn parse(path: &str, bytes: &[u8]) -> Vec<Place> {
+    let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last / ENTRY + 1);
+    (0_u64..).zip(bytes.chunks(ENTRY)).take(used).map(|(n, e)| place(path, n * ENTRY as u64, e)).collect()
 }
 
-fn place(path: &str, at: u64, entry: &[u8]) -> Option<Place> {
+fn place(path: &str, at: u64, entry: &[u8]) -> Place {
+    let (index, salt, checksum) = split(entry).unwrap_or_default();
+    let number = u64::from_be_bytes(index).checked_sub(1);
+    let state = match number {
+        Some(_) if entry.len() == ENTRY && sum(index, &salt) == checksum => State::Live,
+        Some(_) if entry.len() == ENTRY && salt == [0; SALT] && checksum == [0; SUM] => State::Shredded,
+        _ => State::Broken,
+    };
+    Place { index: number.unwrap_or(u64::MAX), state, path: path.to_owned(), at, salt: Zeroizing::new(salt) }
+}
+
+fn split(entry: &[u8]) -> Option<([u8; 8], [u8; SALT], [u8; SUM])> {
     let (index, rest) = entry.split_first_chunk::<8>()?;
-    let (salt, checksum) = rest.split_first_chunk::<SALT>()?;
-    let live = sum(*index, salt) == *checksum;
-    let shredded = rest.iter().all(|b| *b == 0);
-    let number = u64::from_be_bytes(*index).checked_sub(1)?;
-    let place = Place { index: number, live, path: path.to_owned(), at, salt: Zeroizing::new(*salt) };
-    (checksum.len() == SUM && (live || shredded)).then_some(place)
+    let (salt, rest) = rest.split_first_chunk::<SALT>()?;
+    Some((*index, *salt, *rest.first_chunk::<SUM>()?))
 }
 
-/// Destroys salts. How many were there.
-pub(super) fn shred(vault: &dyn Volume, wanted: impl Fn(u64) -> bool) -> Result<u64, CustodyError> {
-    let mut done = 0;
-    for place in read(vault)?.iter().filter(|p| p.live && wanted(p.index)) {
-        vault.overwrite(&place.path, place.at + 8, &[0; SALT + SUM])?;
-        done += 1;
+/// Destroys salts; broken ones too where that is said, for theirs may be wanted and nobody can tell.
+pub(super) fn shred(vault: &dyn Volume, wanted: impl Fn(u64) -> bool, broken: bool) -> Result<(), CustodyError> {
+    let all = read(vault)?;
+    for (n, place) in all.iter().enumerate() {
+        // The last one may be half written at this moment.
+        let unwanted = !broken || n + 1 == all.len();
+        let skip = match place.state {
+            State::Shredded => true,
+            State::Live => !wanted(place.index),
+            State::Broken => !wanted(place.index) && unwanted,
+        };
+        if !skip {
+            vault.overwrite(&place.path, place.at + 8, &[0; SALT + SUM])?;
+        }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Whether a body is the one that a record's commitment was made of.
@@ -188,12 +205,21 @@ pub enum Opening {
 }
 
 /// Compares a body with the commitment in record `index`.
-pub fn open(vault: &dyn Volume, index: u64, commitment: &Commitment, body: &[u8]) -> Result<Opening, LedgerError> {
+pub fn open(
+    vault: &dyn Volume,
+    index: u64,
+    commitment: &Commitment,
+    body: &[u8],
+) -> Result<Opening, LedgerError> {
     let all = read(vault)?;
-    Ok(match all.iter().rfind(|p| p.index == index) {
-        None => Opening::NoSalt,
-        Some(place) if !place.live => Opening::Shredded,
-        Some(place) if commit_to_body(&place.salt, body) == *commitment => Opening::Same,
-        Some(_) => Opening::Other,
-    })
+    let Some(place) = all.iter().rfind(|p| p.index == index) else { return Ok(Opening::NoSalt) };
+    match place.state {
+        State::Shredded => Ok(Opening::Shredded),
+        State::Live if commit_to_body(&place.salt, body) == *commitment => Ok(Opening::Same),
+        State::Live => Ok(Opening::Other),
+        State::Broken => {
+            let detail = "the salt is not what was written; restore it from a backup";
+            Err(Tamper::new(Class::SaltDamaged, &place.path, Some(index), detail).into())
+        }
+    }
 }

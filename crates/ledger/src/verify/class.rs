@@ -71,7 +71,7 @@ classes! {
     HoldMissing = "hold-missing",
     /// An epoch's key, or the list of epochs, is broken or not there.
     EpochKeyDamaged = "epoch-key-damaged",
-    /// A file of salts is broken other than at its end.
+    /// A salt is not what was written.
     SaltDamaged = "salt-damaged",
     /// A receipt, or an order under way, is none that this ledger's key signed.
     ReceiptChanged = "receipt-changed",
