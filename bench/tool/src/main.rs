@@ -8,14 +8,18 @@ mod client;
 mod clock;
 mod closed;
 mod cordon;
+mod durable;
 mod gateway;
 mod histogram;
+mod ledger;
 mod machine;
 mod nginx;
 mod open;
 mod peers;
 mod process;
+mod proofs;
 mod prose;
+mod records;
 mod report;
 mod say;
 mod soak;
@@ -41,6 +45,8 @@ struct Cli {
 enum Task {
     /// Compare Cordon, nginx, LiteLLM and Portkey.
     Gateway(gateway::Options),
+    /// The ledger alone: entries made durable, proofs, verification, sizes.
+    Ledger(ledger::Options),
     /// Half load for a long time: no answer lost, memory flat.
     Soak(soak::Options),
     /// Serve the fixed upstream alone; prints its address.
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Gateway(options) => gateway::run(&options),
+        Task::Ledger(options) => ledger::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Upstream { listen, threads, interval_ms } => {
             upstream::serve(listen, threads, Duration::from_millis(interval_ms))

@@ -31,8 +31,8 @@ fn script(disk: &BreakingVolume) -> (Done, Result<(), CustodyError>) {
         house.epochs()?;
         house.write(&[start(0).encode()])?;
         done.records = 1;
-        house.write(&leaves(1, 300))?;
-        done.records = 301;
+        house.write(&leaves(1, 255))?;
+        done.records = 256;
         house.custody().rotate(DAY, &fresh(2))?;
         done.rotated = true;
         let hold = house.custody().hold(Scope { from: Some(0), ..Scope::default() }, 2 * DAY)?;
@@ -40,7 +40,7 @@ fn script(disk: &BreakingVolume) -> (Done, Result<(), CustodyError>) {
         house.custody().lift(hold.number, 3 * DAY)?;
         done.lifted = true;
         done.erased = Some(house.custody().erase(What::Epoch(1), 4 * DAY)?.record);
-        house.write(&leaves(301, 220))?;
+        house.write(&leaves(256, 3))?;
         done.records = house.size();
         done.pruned = house.custody().prune(&SHORT, NOW)?.new;
         Ok(())
@@ -54,7 +54,7 @@ fn whatever_breaks_it_is_whole_or_finished() {
     let whole = BreakingVolume::new(MemoryVolume::new(), usize::MAX, Fault::Refused);
     let (all, result) = script(&whole);
     result.unwrap();
-    assert_eq!((all.pruned, all.rotated, all.held, all.lifted), (512, true, true, true));
+    assert_eq!((all.pruned, all.rotated, all.held, all.lifted), (256, true, true, true));
     let operations = whole.operations();
     assert!(operations > 40, "{operations}");
     for fault in [Fault::Refused, Fault::Torn, Fault::DoneButFailed, Fault::ThenDead] {
