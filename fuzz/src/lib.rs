@@ -3,12 +3,14 @@
 //! What always holds: a target panics exactly when something that must hold does not; any bytes are taken. What it
 //! does not do: make inputs; `smoke` does, and libFuzzer (`targets/`).
 
+mod custody;
 mod detect;
 mod flow;
 pub mod seeds;
 mod texts;
 mod wire;
 
+pub use custody::custody;
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
 pub use texts::{config, key, manifest, note, policy, proof, record};
@@ -39,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", body: record, seeds: seeds::records },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
+    Target { name: "custody", body: custody, seeds: seeds::custody },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

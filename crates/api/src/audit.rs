@@ -126,9 +126,10 @@ fn erase(body: EraseBody) -> Result<AuditOrder, Reply> {
 
 fn hold(body: HoldBody) -> Result<AuditOrder, Reply> {
     let agent = body.agent.map(|a| AgentId::new(&a).map_err(|e| bad(&e.to_string()))).transpose()?;
-    let request = |digits: &str| {
+    let request = |id: &str| {
+        let digits = id.strip_prefix("req_").unwrap_or(id);
         let number = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32);
-        number.map(RequestId).ok_or_else(|| bad("a request id is 32 hexadecimal digits"))
+        number.map(RequestId).ok_or_else(|| bad("a request id is `req_` and 32 hexadecimal digits"))
     };
     let request = body.request.as_deref().map(request).transpose()?;
     Ok(AuditOrder::Hold(HoldScope { from: body.from, to: body.to, agent, request }))

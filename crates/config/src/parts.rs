@@ -196,9 +196,15 @@ fn ledger(s: &Section<'_>) -> Option<Ledger> {
     })
 }
 
-/// A number of days, up to a century.
+/// A number of days, with decimals, from a second or so up to a century.
 fn days(s: &Section<'_>, key: &'static str) -> Option<Duration> {
-    s.integer(key, 1, 36_500).map(|n| Duration::from_secs(n * 86_400))
+    // In hundred-thousandths of a day: 864 milliseconds each.
+    let parts = s.decimal(key, 5)?;
+    if !(1..=36_500 * 100_000).contains(&parts) {
+        s.problem(key, "is no number of days that Cordon takes", "write days from 0.00001 to 36500");
+        return None;
+    }
+    Some(Duration::from_millis(parts * 864))
 }
 
 fn budgets(root: &Section<'_>, models: &[Model]) -> Vec<ModelBudget> {

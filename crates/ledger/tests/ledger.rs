@@ -16,6 +16,7 @@ mod log {
     pub(crate) mod house;
     pub(crate) mod proofs;
     pub(crate) mod pruning;
+    pub(crate) mod rot;
     pub(crate) mod tampering;
 }
 
