@@ -205,6 +205,10 @@ impl Trail for Recorded<'_> {
         }
         Err(CustodyError::NotCovered { index })
     }
+
+    fn size(&self) -> u64 {
+        self.custodian.committer.size()
+    }
 }
 
 fn wait(appended: cordon_ledger::Appended) -> Result<u64, LedgerError> {

@@ -48,6 +48,8 @@ pub trait Trail {
     fn append(&self, record: &Control) -> Result<u64, LedgerError>;
     /// Returns when a signed checkpoint covers the record.
     fn covered(&self, index: u64) -> Result<(), CustodyError>;
+    /// How many records are durable.
+    fn size(&self) -> u64;
 }
 
 /// Keeps and gives up, over one data directory.
@@ -132,6 +134,10 @@ impl Custody<'_> {
 
     /// The holds, and the highest number that the log knows.
     fn holds_and_records(&self) -> Result<(Vec<Hold>, u64), CustodyError> {
+        // Records that no checkpoint covers yet may be under a hold too.
+        if let Some(last) = self.trail.size().checked_sub(1) {
+            self.trail.covered(last)?;
+        }
         let key = self.signer.verifier();
         let holds = holds::read(self.vault, &key)?;
         let (filter, mut highest) = (Filter::default(), 0);

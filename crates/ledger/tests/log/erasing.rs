@@ -131,6 +131,19 @@ fn what_must_not_be_erased_is_not() {
 }
 
 #[test]
+fn a_record_that_no_checkpoint_covers_yet_is_held_too() {
+    let disk = MemoryVolume::new();
+    let house = House::open(&disk).unwrap();
+    house.epochs().unwrap();
+    let late = Scope { agent: Some(AgentId::new("late").unwrap()), ..Scope::default() };
+    house.custody().hold(late, 1).unwrap();
+    house.append_only(&[intent(5, "late", 1, None, 1).encode()]).unwrap();
+    house.custody().rotate(DAY, &key(2)).unwrap();
+    let erased = house.custody().erase(What::Epoch(1), DAY);
+    assert!(matches!(erased, Err(CustodyError::Held { hold: 1 })), "{erased:?}");
+}
+
+#[test]
 fn a_hold_cannot_be_taken_away_by_its_file() {
     let disk = MemoryVolume::new();
     let house = two_epochs(&disk);
