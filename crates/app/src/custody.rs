@@ -206,7 +206,7 @@ impl Trail for Recorded<'_> {
         Err(CustodyError::NotCovered { index })
     }
 
-    fn size(&self) -> u64 {
+    fn durable(&self) -> u64 {
         self.custodian.committer.size()
     }
 }

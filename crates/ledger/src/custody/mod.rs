@@ -29,7 +29,7 @@ pub use salts::{Opening, Salted};
 use crate::{
     error::LedgerError,
     minimum::{self, MINIMUM, Minimum},
-    name::FIRST_EPOCH,
+    name::{FIRST_EPOCH, Name},
     note::Signer,
     record::{Control, ControlKind, Record},
     show::{Filter, show},
@@ -49,7 +49,7 @@ pub trait Trail {
     /// Returns when a signed checkpoint covers the record.
     fn covered(&self, index: u64) -> Result<(), CustodyError>;
     /// How many records are durable.
-    fn size(&self) -> u64;
+    fn durable(&self) -> u64;
 }
 
 /// Keeps and gives up, over one data directory.
@@ -135,7 +135,7 @@ impl Custody<'_> {
     /// The holds, and the highest number that the log knows.
     fn holds_and_records(&self) -> Result<(Vec<Hold>, u64), CustodyError> {
         // Records that no checkpoint covers yet may be under a hold too.
-        if let Some(last) = self.trail.size().checked_sub(1) {
+        if let Some(last) = self.trail.durable().checked_sub(1) {
             self.trail.covered(last)?;
         }
         let key = self.signer.verifier();
@@ -198,7 +198,7 @@ impl Custody<'_> {
                 }
                 let ended = all.ended(number).ok_or(CustodyError::CurrentEpoch { epoch: number })?;
                 free_time(&holds, epoch.begun, ended)?;
-                self.free_records(&holds, |_, r| r.epoch() == number)?;
+                self.free_records(&holds, |_, r| has_digests_of(r, &[number]))?;
                 epochs.push(number);
             }
             What::Record(index) => {
@@ -213,7 +213,7 @@ impl Custody<'_> {
                     }
                 }
                 let records = self.salted_before(end)?;
-                self.free_records(&holds, |i, r| records.contains(&i) || epochs.contains(&r.epoch()))?;
+                self.free_records(&holds, |i, r| records.contains(&i) || has_digests_of(r, &epochs))?;
                 salts = records.len() as u64;
             }
         }
@@ -346,8 +346,16 @@ impl Custody<'_> {
     }
 }
 
-/// A hold on a time alone is minded even where no record of that time is under a checkpoint yet.
+/// Whether a record may hold linkable digests of one of these epochs.
+fn has_digests_of(record: &Record, epochs: &[u32]) -> bool {
+    let any = match record {
+        Record::Intent(_) | Record::Outcome(_) => true,
+        Record::Control(c) => c.by.is_some() || matches!(c.target, Some(Name::Hidden(_))),
+    };
+    any && epochs.contains(&record.epoch())
+}
 
+/// A hold on a time alone is minded even where no record of that time is under a checkpoint yet.
 fn free_time(holds: &[Hold], begun: Millis, ended: Millis) -> Result<(), CustodyError> {
     let by_time = |h: &&Hold| h.scope.agent.is_none() && h.scope.request.is_none();
     match holds.iter().filter(by_time).find(|h| h.scope.overlaps(begun, ended)) {

@@ -85,6 +85,10 @@ impl<V: Volume + Clone + 'static> House<V> {
         Ok(first)
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.log.borrow().size()
+    }
+
     /// Appends entries and leaves them in the journal.
     pub(super) fn append_only(&self, leaves: &[Vec<u8>]) -> Result<u64, LedgerError> {
         self.log.borrow_mut().append_batch(leaves)
@@ -108,8 +112,8 @@ impl<V: Volume + Clone + 'static> Trail for House<V> {
         Ok(self.publish()?)
     }
 
-    fn size(&self) -> u64 {
-        self.log.borrow().size()
+    fn durable(&self) -> u64 {
+        self.size()
     }
 }
 
