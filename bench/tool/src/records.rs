@@ -45,7 +45,8 @@ pub(crate) fn read(data_dir: &Path) -> anyhow::Result<Real> {
     let key = VerifierKey::from_text(key.trim())?;
     let volume = FileVolume::open_read_only(&data_dir.join("ledger"))?;
     let filter = Filter::default();
-    let (mut intents, mut outcomes, mut of_intents, mut of_outcomes, mut all) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut intents, mut outcomes, mut of_intents, mut of_outcomes, mut all) =
+        (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     let mut leaves = Vec::new();
     for shown in show(&volume, &key, &filter)? {
         let shown = shown?;

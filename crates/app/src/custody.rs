@@ -63,11 +63,7 @@ pub(crate) struct Parts {
 }
 
 impl Custodian {
-    pub(crate) fn new(
-        dir: &DataDir,
-        config: &cordon_config::Ledger,
-        parts: Parts,
-    ) -> Result<Self, AppError> {
+    pub(crate) fn new(dir: &DataDir, config: &cordon_config::Ledger, parts: Parts) -> Result<Self, AppError> {
         let ms = |d: Option<Duration>| d.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
         Ok(Self {
             ledger: FileVolume::open_beside(&dir.path("ledger"))?,
@@ -104,7 +100,9 @@ impl Custodian {
         };
         match rotated {
             Ok(None) => {}
-            Ok(Some(epochs)) => tracing::info!(epoch = epochs.current().number, "the next epoch of digests began"),
+            Ok(Some(epochs)) => {
+                tracing::info!(epoch = epochs.current().number, "the next epoch of digests began")
+            }
             Err(error) => tracing::error!(%error, "the next epoch of digests could not be begun"),
         }
     }
@@ -137,7 +135,11 @@ impl Custodian {
             AuditOrder::Lift(n) => Ok(hold_json(&self.with(Some(by), |custody, now| custody.lift(*n, now))?)),
             AuditOrder::Prune { dry_run } => {
                 let plan = self.with(Some(by), |custody, now| {
-                    if *dry_run { custody.plan(&self.retention, now) } else { custody.prune(&self.retention, now) }
+                    if *dry_run {
+                        custody.plan(&self.retention, now)
+                    } else {
+                        custody.prune(&self.retention, now)
+                    }
                 })?;
                 Ok(plan_json(&plan, *dry_run))
             }
@@ -196,7 +198,8 @@ impl Trail for Recorded<'_> {
     fn covered(&self, index: u64) -> Result<(), CustodyError> {
         let looks = COVER_WITHIN.as_millis() / LOOK_EVERY.as_millis();
         for _ in 0..looks {
-            let head = cordon_ledger::verify::checkpoint(&self.custodian.ledger, &self.custodian.signer.verifier())?;
+            let head =
+                cordon_ledger::verify::checkpoint(&self.custodian.ledger, &self.custodian.signer.verifier())?;
             if head.size > index {
                 return Ok(());
             }

@@ -295,7 +295,8 @@ fn custodian(
     let custodian = Arc::new(Custodian::new(dir, &config.ledger, made_of)?);
     if parts.epoch_begun {
         let epoch = parts.shared.recorder.digester().epoch();
-        let begun = Control { of: Some(epoch.into()), epoch, ..control(ControlKind::EpochBegun, clock.now()) };
+        let begun =
+            Control { of: Some(epoch.into()), epoch, ..control(ControlKind::EpochBegun, clock.now()) };
         append(&parts.shared, &begun).map_err(AppError::Record)?;
     }
     custodian.resume()?;

@@ -90,7 +90,8 @@ pub(crate) enum Hold {
 
 /// A time as people write it, in milliseconds since the Unix epoch.
 fn time(text: &str) -> Result<u64, String> {
-    let advice = "write a day (`2026-11-01`, its beginning in UTC), RFC 3339 (`2026-11-01T12:00:00Z`) or milliseconds";
+    let advice =
+        "write a day (`2026-11-01`, its beginning in UTC), RFC 3339 (`2026-11-01T12:00:00Z`) or milliseconds";
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map_err(|_| advice.to_owned());
     }
@@ -220,7 +221,12 @@ pub(crate) fn prune(root: &Path, dry_run: bool, json: bool) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn receipt(root: &Path, file: &Path, key: Option<&PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn receipt(
+    root: &Path,
+    file: &Path,
+    key: Option<&PathBuf>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let default_key = root.join("keys/ledger.pub");
     match audit::receipt(file, key.unwrap_or(&default_key))? {
         Verdict::Good(value) => {
@@ -268,7 +274,9 @@ mod tests {
         check("2026-01-01", Some(1_767_225_600_000));
         check("2026-01-01T01:00:00+01:00", Some(1_767_225_600_000));
         check("2026-01-01T00:00:00.5Z", Some(1_767_225_600_500));
-        for bad in ["", "yesterday", "2026-13-01", "2026-01-01T00:00:00", "1969-12-31", "-5", "99999999999999999999"] {
+        for bad in
+            ["", "yesterday", "2026-13-01", "2026-01-01T00:00:00", "1969-12-31", "-5", "99999999999999999999"]
+        {
             check(bad, None);
         }
     }

@@ -211,8 +211,15 @@ impl Committer {
         let round = Round { writer, salts, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
-        let committer =
-            Self { shared: Arc::clone(&shared), threads: Mutex::default(), recovery, durable, max_queue, salted, hand_over: Arc::clone(&hand_over) };
+        let committer = Self {
+            shared: Arc::clone(&shared),
+            threads: Mutex::default(),
+            recovery,
+            durable,
+            max_queue,
+            salted,
+            hand_over: Arc::clone(&hand_over),
+        };
         committer.spawn("cordon-ledger", move || round.run())?;
         committer.spawn("cordon-tiles", move || {
             let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
@@ -244,7 +251,10 @@ impl Committer {
 
     fn enqueue(&self, leaf: Vec<u8>, salt: Option<Zeroizing<[u8; 32]>>) -> Result<State, LedgerError> {
         if salt.is_some() && !self.salted {
-            return Err(LedgerError::malformed("the salt", "this ledger was opened without a place for salts"));
+            return Err(LedgerError::malformed(
+                "the salt",
+                "this ledger was opened without a place for salts",
+            ));
         }
         if leaf.len() > usize::from(u16::MAX) {
             return Err(LedgerError::LeafTooLarge { bytes: leaf.len() });

@@ -54,7 +54,9 @@ pub enum LedgerError {
         size: u64,
     },
     /// The entry was given up.
-    #[error("entry {index} was pruned; {lowest} is the lowest that is kept. A proof made before is still good")]
+    #[error(
+        "entry {index} was pruned; {lowest} is the lowest that is kept. A proof made before is still good"
+    )]
     Pruned {
         /// The index asked for.
         index: u64,

@@ -37,13 +37,15 @@ pub mod volume;
 
 pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
-pub use error::LedgerError;
 pub use custody::{Custody, CustodyError, Epochs, Hold, Receipt, Retention, Scope, Trail, What};
+pub use error::LedgerError;
 pub use log::{Ledger, Recovery};
 pub use minimum::Minimum;
 pub use name::{Bucket, Catalogue, Commitment, Digester, FIRST_EPOCH, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
-pub use proof::{ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof};
+pub use proof::{
+    ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof,
+};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,

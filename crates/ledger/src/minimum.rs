@@ -43,7 +43,9 @@ impl Minimum {
     /// that its own record would be below.
     pub fn open(note: &str, key: &VerifierKey) -> Result<Self, Unsigned> {
         let mut f = statement::Fields::new(statement::open(HEADER, note, key)?);
-        let read = |f: &mut statement::Fields<'_>| Some(Self { index: f.number("minimum")?, record: f.number("record")? });
+        let read = |f: &mut statement::Fields<'_>| {
+            Some(Self { index: f.number("minimum")?, record: f.number("record")? })
+        };
         let found = read(&mut f).ok_or(Unsigned::Malformed)?;
         f.done().ok_or(Unsigned::Malformed)?;
         let sane = found.index.is_multiple_of(tile::WIDTH) && found.index <= found.record;

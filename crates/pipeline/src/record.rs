@@ -8,8 +8,9 @@ use crate::prompt::{Prompt, Refused};
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_ledger::{
-    Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, FIRST_EPOCH, Failed, FindingCount, Finish,
-    Intent, Judged, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
+    Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, FIRST_EPOCH, Failed,
+    FindingCount, Finish, Intent, Judged, Name, Obligation, ObligationCount, Outcome, PredicateResult,
+    Reason, Word,
 };
 use cordon_policy::ReasonCode;
 use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};

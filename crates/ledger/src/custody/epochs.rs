@@ -189,7 +189,8 @@ impl Epochs {
         }
         let path = path_of(vault, number)?;
         let missing = || damaged(&path, "an epoch's key is not there; restore it from a backup");
-        let text = Zeroizing::new(String::from_utf8(vault.read(&path)?.ok_or_else(missing)?).unwrap_or_default());
+        let text =
+            Zeroizing::new(String::from_utf8(vault.read(&path)?.ok_or_else(missing)?).unwrap_or_default());
         let key = if path == LEGACY {
             hex_key(&text.trim().to_ascii_lowercase())
         } else {

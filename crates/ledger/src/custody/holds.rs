@@ -52,9 +52,9 @@ impl Scope {
         let bad = |problem| Err(CustodyError::BadScope { problem });
         match (self.from, self.to) {
             (Some(from), Some(to)) if from >= to => bad("it ends before it begins"),
-            (None, None) if self.agent.is_none() && self.request.is_none() => {
-                bad("give at least one of a time, an agent and a request; `--from 1970-01-01` holds everything")
-            }
+            (None, None) if self.agent.is_none() && self.request.is_none() => bad(
+                "give at least one of a time, an agent and a request; `--from 1970-01-01` holds everything",
+            ),
             _ => Ok(()),
         }
     }
@@ -111,7 +111,10 @@ impl Hold {
         let request = match f.opt("request") {
             None => None,
             Some(digits) => Some(
-                u128::from_str_radix(digits, 16).ok().filter(|n| format!("{n:032x}") == digits).map(RequestId)?,
+                u128::from_str_radix(digits, 16)
+                    .ok()
+                    .filter(|n| format!("{n:032x}") == digits)
+                    .map(RequestId)?,
             ),
         };
         let lifted = f.opt_number("lifted")?;
@@ -139,7 +142,8 @@ pub fn read(vault: &dyn Volume, key: &VerifierKey) -> Result<Vec<Hold>, LedgerEr
         let path = format!("{DIR}/{name}");
         let changed = |detail| Tamper::new(Class::HoldChanged, &path, None, detail);
         let text = String::from_utf8(vault.read(&path)?.unwrap_or_default()).unwrap_or_default();
-        let hold = Hold::open(&text, key).map_err(|_| changed("it is no hold that this ledger's key signed"))?;
+        let hold =
+            Hold::open(&text, key).map_err(|_| changed("it is no hold that this ledger's key signed"))?;
         if hold.number.to_string() != name {
             return Err(changed("it is another hold's").into());
         }
@@ -174,5 +178,10 @@ pub(super) fn backed(holds: &[Hold], record: &Control) -> Result<(), Tamper> {
         return Ok(());
     }
     let path = format!("{DIR}/{of}");
-    Err(Tamper::new(Class::HoldMissing, &path, None, "the log says that this hold was set, and its file is not there"))
+    Err(Tamper::new(
+        Class::HoldMissing,
+        &path,
+        None,
+        "the log says that this hold was set, and its file is not there",
+    ))
 }

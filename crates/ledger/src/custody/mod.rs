@@ -99,7 +99,8 @@ impl Custody<'_> {
             None => None,
             Some(bytes) => {
                 let text = String::from_utf8(bytes).unwrap_or_default();
-                let order = Order::open(&text, &self.signer.verifier()).map_err(|_| receipt::changed(PENDING))?;
+                let order =
+                    Order::open(&text, &self.signer.verifier()).map_err(|_| receipt::changed(PENDING))?;
                 Some(self.carry_out(order)?)
             }
         };
@@ -250,7 +251,8 @@ impl Custody<'_> {
             What::Epoch(_) => {}
             What::Record(index) => {
                 let of = Some(index);
-                record = self.trail.append(&Control { of, ..control(ControlKind::SaltShredded, order.at) })?;
+                record =
+                    self.trail.append(&Control { of, ..control(ControlKind::SaltShredded, order.at) })?;
             }
             What::Before(end) => {
                 let (to, count) = (Some(end), Some(order.salts));

@@ -174,7 +174,11 @@ fn split(entry: &[u8]) -> Option<([u8; 8], [u8; SALT], [u8; SUM])> {
 }
 
 /// Destroys salts; broken ones too where that is said, for theirs may be wanted and nobody can tell.
-pub(super) fn shred(vault: &dyn Volume, wanted: impl Fn(u64) -> bool, broken: bool) -> Result<(), CustodyError> {
+pub(super) fn shred(
+    vault: &dyn Volume,
+    wanted: impl Fn(u64) -> bool,
+    broken: bool,
+) -> Result<(), CustodyError> {
     let all = read(vault)?;
     for (n, place) in all.iter().enumerate() {
         // The last one may be half written at this moment.

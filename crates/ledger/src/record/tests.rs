@@ -157,7 +157,12 @@ fn a_plain_exchange_takes_under_800_bytes_on_disk() {
 
 #[test]
 fn decode_of_encode_is_the_same() {
-    for record in [Record::Intent(intent()), Record::Outcome(outcome()), Record::Control(control()), Record::Control(later())] {
+    for record in [
+        Record::Intent(intent()),
+        Record::Outcome(outcome()),
+        Record::Control(control()),
+        Record::Control(later()),
+    ] {
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
     }
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{options, signer};
 use cordon_ledger::{
-    Class, Committer, ControlKind, CustodyError, Digester, Epochs, LedgerError, Receipt, Record, Scope, Volume,
-    What, consistency, custody::salts, prove, verify, verify_consistency, verify_proof,
+    Class, Committer, ControlKind, CustodyError, Digester, Epochs, LedgerError, Receipt, Record, Scope,
+    Volume, What, consistency, custody::salts, prove, verify, verify_consistency, verify_proof,
 };
 use cordon_testkit::{FakeClock, MemoryVolume};
 use cordon_types::{AgentId, Entropy, RequestId};
@@ -51,7 +51,8 @@ fn an_epochs_key_is_gone_for_good_and_every_proof_stays() {
     let head = |v: &dyn Volume| String::from_utf8(v.read("checkpoint").unwrap().unwrap()).unwrap();
     let (before, size) = (head(&house.ledger), house.size());
     let proofs: Vec<_> = (0..size).map(|i| prove(&house.ledger, &public, i).unwrap()).collect();
-    let leaves: Vec<_> = (0..size).map(|i| cordon_ledger::entry(&house.ledger, &public, i).unwrap()).collect();
+    let leaves: Vec<_> =
+        (0..size).map(|i| cordon_ledger::entry(&house.ledger, &public, i).unwrap()).collect();
     let Ok(Record::Intent(old)) = Record::decode(&leaves[0]) else { panic!("an intent") };
     assert_eq!(house.epochs().unwrap().key(&disk, 1).unwrap(), key(1));
     assert!(!nowhere(&disk, &[1; 32]));
@@ -270,13 +271,9 @@ fn salts_come_back_after_a_restart_and_rot_is_told() {
             Err(other) => panic!("bit {bit}: {other}"),
         }
     }
-    let without = Committer::start(
-        Box::new(MemoryVolume::new()),
-        signer(),
-        options(),
-        Arc::new(FakeClock::default()),
-    )
-    .unwrap();
+    let without =
+        Committer::start(Box::new(MemoryVolume::new()), signer(), options(), Arc::new(FakeClock::default()))
+            .unwrap();
     assert!(wait(without.append_salted(vec![], Zeroizing::new([0; 32]))).is_err());
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{leaf, options, signer};
 use cordon_ledger::{
-    Bucket, Control, ControlKind, Custody, CustodyError, Epochs, Intent, Judged, Ledger, LedgerError, Linkable,
-    Signer, Trail, Volume, VolumeError,
+    Bucket, Control, ControlKind, Custody, CustodyError, Epochs, Intent, Judged, Ledger, LedgerError,
+    Linkable, Signer, Trail, Volume, VolumeError,
 };
 use cordon_types::{AgentId, Dialect, Mode, Operation, RequestId};
 use std::cell::RefCell;

@@ -37,9 +37,8 @@ fn bundles(disk: &MemoryVolume) -> usize {
 fn entries_go_and_every_proof_stays() {
     let (disk, house) = house(1500);
     let public = key();
-    let head = |h: &House<MemoryVolume>| {
-        String::from_utf8(h.ledger.read("checkpoint").unwrap().unwrap()).unwrap()
-    };
+    let head =
+        |h: &House<MemoryVolume>| String::from_utf8(h.ledger.read("checkpoint").unwrap().unwrap()).unwrap();
     let (old_head, tiles) = (head(&house), disk.paths().iter().filter(|p| p.contains("tile/0/")).count());
     let leaves = records(1500);
     let proofs: Vec<_> = (0..1500).map(|i| prove(&house.ledger, &public, i).unwrap()).collect();
@@ -188,7 +187,10 @@ fn every_bit_of_the_minimum_index_counts() {
             Some(b)
         });
         let found = verify(&super::house::Below(copy), &key());
-        assert!(matches!(found, Err(LedgerError::Damaged(t)) if t.class == Class::MinimumChanged), "bit {bit}");
+        assert!(
+            matches!(found, Err(LedgerError::Damaged(t)) if t.class == Class::MinimumChanged),
+            "bit {bit}"
+        );
     }
 }
 

@@ -26,14 +26,17 @@ fn places(length: usize, n: usize) -> BTreeSet<usize> {
 #[test]
 fn any_bit_of_any_file_is_found() {
     let volume = ledger(700);
-    let kinds: BTreeSet<_> = volume.paths().iter().filter_map(|p| p.split(['/', '.']).nth(1).map(str::to_owned)).collect();
+    let kinds: BTreeSet<_> =
+        volume.paths().iter().filter_map(|p| p.split(['/', '.']).nth(1).map(str::to_owned)).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["0", "1", "entries"]);
     for path in volume.paths() {
         let length = volume.read(&path).unwrap().unwrap().len();
         for (n, at) in places(length, 40).into_iter().enumerate() {
             let rotten = flipped(&volume, &path, at, n % 8);
             match verify(&rotten, &key()) {
-                Err(LedgerError::Damaged(t)) => assert!(t.path == path || path == "checkpoint", "{path}: {t}"),
+                Err(LedgerError::Damaged(t)) => {
+                    assert!(t.path == path || path == "checkpoint", "{path}: {t}")
+                }
                 other => panic!("{path} at {at}: {other:?}"),
             }
         }
@@ -97,7 +100,8 @@ fn a_disk_that_takes_nothing_refuses_the_start() {
     }
     // One that holds records already: they are read, and the first append is refused.
     let full = BreakingVolume::new(ledger(300), 0, Fault::Refused);
-    let committer = Committer::start(Box::new(full), signer(), options(), Arc::new(FakeClock::default())).unwrap();
+    let committer =
+        Committer::start(Box::new(full), signer(), options(), Arc::new(FakeClock::default())).unwrap();
     assert!(matches!(wait(committer.append(leaf(300))), Err(LedgerError::Unavailable)));
     assert!(!committer.healthy());
 }
