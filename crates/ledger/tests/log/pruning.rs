@@ -169,7 +169,7 @@ fn hashes_of_what_was_given_up_are_verified_all_the_same() {
     tampered("gone", |d| d.tamper("ledger/tile/0/001", |_| None), Class::MissingTile);
     // One that should have gone and is there is read like any other.
     let back = |d: &MemoryVolume| {
-        d.tamper("ledger/tile/entries/001", |_| Some(vec![0, 1, b'x'].repeat(256)));
+        d.tamper("ledger/tile/entries/001", |_| Some([0, 1, b'x'].repeat(256)));
     };
     tampered("another bundle in its place", back, Class::EntryChanged);
 }
