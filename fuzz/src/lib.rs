@@ -3,6 +3,7 @@
 //! What always holds: a target panics exactly when something that must hold does not; any bytes are taken. What it
 //! does not do: make inputs; `smoke` does, and libFuzzer (`targets/`).
 
+mod custody;
 mod detect;
 mod flow;
 mod inventory;
@@ -12,6 +13,7 @@ mod texts;
 mod wire;
 mod witness;
 
+pub use custody::custody;
 pub use detect::{detect_scan, detect_stream};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "evidence", body: evidence, seeds: seeds::records },
     Target { name: "witness", body: witness, seeds: witness::requests },
     Target { name: "trust", body: trust, seeds: witness::policies },
+    Target { name: "custody", body: custody, seeds: seeds::custody },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

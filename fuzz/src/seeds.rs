@@ -119,6 +119,10 @@ pub fn records() -> Vec<Vec<u8>> {
         reason: None,
         policy: Some(cordon_types::Digest::default()),
         count: Some(3),
+        of: Some(4),
+        from: Some(1),
+        to: Some(2),
+        epoch: 2,
     };
     vec![start.encode(), RECORD.to_vec()]
 }
@@ -138,6 +142,22 @@ pub fn notes() -> Vec<Vec<u8>> {
         checkpoint.sign(&signer).into_bytes(),
         signer.verifier().to_text().into_bytes(),
         signer.to_text().as_bytes().to_vec(),
+    ]
+}
+
+/// What the record's keeper reads: texts under a checksum, bodies of signed statements, a file of salts.
+pub fn custody() -> Vec<Vec<u8>> {
+    let head = |header: &str| format!("{header}\nexample.com/log\n");
+    let mut salts = 1_u64.to_be_bytes().to_vec();
+    salts.extend([7; 40]);
+    vec![
+        cordon_ledger::custody::epochs::key_text(3, &[9; 32]).as_bytes().to_vec(),
+        b"cordon epochs v1\nepoch 1 begun 5 shredded\nepoch 2 begun 9 live\nsum 0000000000000000\n".to_vec(),
+        (head("cordon-hold/v1") + "hold 1\nset 2\nfrom 3\nto 4\nagent a\nlifted 9\n").into_bytes(),
+        (head("cordon-receipt/v1") + "epoch 1\nat 2\nepoch-key 1\nsalts 0\nrecord 5\n").into_bytes(),
+        (head("cordon-pending/v1") + "before 1\nat 2\nepoch-key 1\nepoch-key 2\nsalts 3\n").into_bytes(),
+        (head("cordon-minimum/v1") + "minimum 256\nrecord 300\n").into_bytes(),
+        salts,
     ]
 }
 

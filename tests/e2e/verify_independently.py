@@ -1,6 +1,9 @@
 """Verifies a ledger with the PyPI package `aics-tlog`: run by test_ledger.py under a Python that has it.
 
-    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE | --pack DIR | --cosigned FILE VKEY...]
+    python verify_independently.py LEDGER PUBLIC_KEY_FILE [--entries | --proof FILE [RECORD] | --pack DIR | --cosigned FILE VKEY...]
+
+A ledger that was pruned has a file `minimum`: bundles below it may be gone, their hashes may not. With RECORD a proof is
+checked for the bytes in that file instead of the entry in the ledger.
 
 Prints one line of JSON, then with --entries each record. An uncaught exception is the finding: the exit code is not 0.
 """
@@ -21,6 +24,7 @@ from aics_tlog import (
     tree_root_from_tiles,
     verify_checkpoint,
     verify_inclusion,
+    verify_note,
 )
 
 
@@ -41,6 +45,25 @@ def checkpoint(text, key):
     return of(head, "size", "tree_size"), of(head, "root_hash", "root")
 
 
+def minimum(directory, key):
+    """The lowest index that is kept, and the record that says so: 0 and nothing for a ledger that was never pruned."""
+    file = directory / "minimum"
+    if not file.exists():
+        return 0, None
+    note = parse_note(file.read_text())
+    must("the minimum index's signature", verify_note(note, [key]) is not False)
+    header, origin, lowest, record = note.text.rstrip("\n").split("\n")
+    must("the minimum index", (header, origin) == ("cordon-minimum/v1", key.name))
+    lowest, record = int(lowest.removeprefix("minimum ")), int(record.removeprefix("record "))
+    must("the minimum index", lowest % 256 == 0 and lowest <= record)
+    return lowest, record
+
+
+def hash_in_tile(reader, index):
+    """The hash of a leaf whose entry was given up; its tile is full."""
+    return reader.read_tile(0, index // 256, None)[index % 256 * 32 :][:32]
+
+
 def main(ledger, key_file, *arguments):
     directory, key = Path(ledger), parse_vkey(Path(key_file).read_text().strip())
     if arguments[:1] == ("--pack",):
@@ -49,23 +72,30 @@ def main(ledger, key_file, *arguments):
     size, root = checkpoint((directory / "checkpoint").read_text(), key)
     reader = FileSystemTileReader(directory)
     if arguments[:1] == ("--proof",):
-        proven(Path(arguments[1]).read_text(), reader, key)
+        record = Path(arguments[2]).read_bytes() if arguments[2:] else None
+        proven(Path(arguments[1]).read_text(), reader, key, record)
         return
     if arguments[:1] == ("--cosigned",):
         cosigned(Path(arguments[1]).read_text(), key, [parse_vkey(text) for text in arguments[2:]], reader)
         return
     must("the root", tree_root_from_tiles(reader, size) == root)
-    entries = [read_entry(reader, index, size) for index in range(size)]
-    for index, entry in enumerate(entries):
+    lowest, said = minimum(directory, key)
+    entries = [read_entry(reader, index, size) for index in range(lowest, size)]
+    for index in range(size):
+        leaf = hash_in_tile(reader, index) if index < lowest else leaf_hash(entries[index - lowest])
         proof = inclusion_proof_from_tiles(reader, index, size)
-        must(f"entry {index}", verify_inclusion(leaf_hash(entry), index, size, proof, root))
-    print(json.dumps({"size": size, "inclusion_proofs": len(entries)}))
+        must(f"entry {index}", verify_inclusion(leaf, index, size, proof, root))
+    if said is not None:
+        must("a record that backs the minimum index", said < size)
+        record = json.loads(entries[said - lowest])
+        must("the record that backs the minimum index", (record["what"], record["of"]) == ("pruned", lowest))
+    print(json.dumps({"size": size, "minimum": lowest, "inclusion_proofs": size}))
     if arguments[:1] == ("--entries",):
         for entry in entries:
             print(entry.decode())
 
 
-def proven(text, reader, key):
+def proven(text, reader, key, record):
     """A tlog-proof: header, index, hashes, an empty line, the signed checkpoint."""
     head, note = text.split("\n\n", 1)
     header, index, *hashes = head.split("\n")
@@ -73,7 +103,7 @@ def proven(text, reader, key):
     index = int(index.removeprefix("index "))
     size, root = checkpoint(note, key)
     hashes = [base64.b64decode(line, validate=True) for line in hashes]
-    entry = read_entry(reader, index, size)
+    entry = read_entry(reader, index, size) if record is None else record
     must("the proof", verify_inclusion(leaf_hash(entry), index, size, hashes, root))
     print(json.dumps({"index": index, "size": size}))
 

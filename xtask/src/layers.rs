@@ -106,7 +106,7 @@ const TABLE: &[Row] = &[
         &["cordon-types", "cordon-wire", "cordon-ledger", "cordon-identity", "cordon-pipeline"],
         false,
     ),
-    row("cordon-bench", "bench/tool", &[], false),
+    row("cordon-bench", "bench/tool", &["cordon-types", "cordon-ledger", "cordon-store"], false),
     row("xtask", "xtask", &[], false),
 ];
 

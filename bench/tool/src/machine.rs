@@ -57,19 +57,24 @@ impl Machine {
 
 /// What a sync of one block takes, with nothing else going on.
 fn syncs(folder: &Path) -> anyhow::Result<Histogram> {
-    const BLOCK: [u8; 4096] = [7; 4096];
+    sync_times(folder, 4096, 500)
+}
+
+/// What a write of so many bytes and its `fdatasync` take, into a preallocated file, so many times.
+pub(crate) fn sync_times(folder: &Path, bytes: usize, times: u64) -> anyhow::Result<Histogram> {
     const BLOCKS: u64 = 256;
+    let (block, count) = (vec![7; bytes], times);
     let path = folder.join("sync.probe");
     let mut file = File::create(&path)?;
     for _ in 0..BLOCKS {
-        file.write_all(&BLOCK)?;
+        file.write_all(&block)?;
     }
     file.sync_all()?;
     let mut times = Histogram::default();
-    for n in 0..500 {
-        file.seek(SeekFrom::Start(n % BLOCKS * 4096))?;
+    for n in 0..count {
+        file.seek(SeekFrom::Start(n % BLOCKS * bytes as u64))?;
         let begun = clock::now();
-        file.write_all(&BLOCK)?;
+        file.write_all(&block)?;
         file.sync_data()?;
         times.add(clock::now() - begun);
     }

@@ -8,14 +8,18 @@ mod client;
 mod clock;
 mod closed;
 mod cordon;
+mod durable;
 mod gateway;
 mod histogram;
+mod ledger;
 mod machine;
 mod nginx;
 mod open;
 mod peers;
 mod process;
+mod proofs;
 mod prose;
+mod records;
 mod report;
 mod say;
 mod scan;
@@ -42,6 +46,8 @@ struct Cli {
 enum Task {
     /// Compare Cordon, nginx, LiteLLM and Portkey.
     Gateway(gateway::Options),
+    /// The ledger alone: entries made durable, proofs, verification, sizes.
+    Ledger(ledger::Options),
     /// Half load for a long time: no answer lost, memory flat.
     Soak(soak::Options),
     /// Files and log lines a second of `cordon scan`, and its memory.
@@ -96,6 +102,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Gateway(options) => gateway::run(&options),
+        Task::Ledger(options) => ledger::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Scan(options) => scan::run(&options),
         Task::Upstream { listen, threads, interval_ms } => {

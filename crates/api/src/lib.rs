@@ -13,15 +13,21 @@
 //! POST /cordon/v1/reload              whole or not at all
 //! GET  /cordon/v1/posture[/{framework}[/since-review]]
 //! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
+//! GET  /cordon/v1/audit/epochs        POST: begin the next
+//! POST /cordon/v1/audit/erase         {"epoch"} or {"record"} or {"before"}
+//! GET  /cordon/v1/audit/holds         POST {"from","to","agent","request"}; DELETE .../{number}
+//! POST /cordon/v1/audit/prune         {"dry_run"}
 //! ```
 //! What always holds: what opens something (a key) is saved before it is in force; what stops something (a kill, a
 //! revocation) is in force before it is saved; both are handed to the record. What it does not do: open sockets, read files, name SQL.
 
+mod audit;
 mod keys;
 mod kills;
 mod posture;
 mod shape;
 
+pub use audit::{AuditOrder, AuditRefused, HoldScope};
 pub use shape::{Reply, Request};
 
 use cordon_identity::{KeyKind, KeyStore, Keyring, KillStore, KillSwitch};
@@ -84,6 +90,11 @@ pub trait Runtime: Send + Sync {
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem>;
     /// Records a review by that person, whose name becomes a pseudonym; durable on return.
     fn review(&self, by: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem>;
+    /// Keeps or gives up records, and records that.
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+        let _ = (by, order);
+        audit::nowhere()
+    }
 }
 
 /// The API's state.
@@ -130,6 +141,7 @@ impl Admin {
             ("POST", ["keys", id, "rotate"]) => self.rotate_key(by, id, request.body),
             ("GET", ["kills"]) => self.list_kills(),
             ("POST", ["kills"]) => self.kill(by, request.body),
+            (method, ["audit", rest @ ..]) => self.audit(by, method, rest, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),
             ("GET", ["posture", rest @ ..]) => self.posture(rest),
             ("POST", ["posture", "reviews"]) => self.review(by, request.body),

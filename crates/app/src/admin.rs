@@ -1,6 +1,7 @@
 //! The admin side: a loopback listener for those with an admin key, a socket in the data directory for its owner,
 //! and the small works that run beside the traffic.
 
+use crate::custody::Custodian;
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::reload::Reloader;
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 const MAX_BODY: usize = 64 * 1024;
 /// How often files are looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the age of the epoch of digests is looked at.
+const EPOCH_EVERY: Duration = Duration::from_secs(60);
 /// How often those turned away are recorded, as counts.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// Longest that an admin connection may take for a request.
@@ -36,6 +39,7 @@ pub(crate) struct Side {
     pub(crate) admin: Arc<Admin>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reloader: Arc<Reloader>,
+    pub(crate) custodian: Arc<Custodian>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
@@ -118,8 +122,13 @@ async fn run(side: Arc<Side>, tcp: std::net::TcpListener, unix: std::os::unix::n
 async fn works(side: &Arc<Side>) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut count = tokio::time::interval(COUNT_EVERY);
+    let mut epoch = tokio::time::interval(EPOCH_EVERY);
     loop {
         tokio::select! {
+            _ = epoch.tick() => {
+                let custodian = side.custodian.clone();
+                let _ = tokio::task::spawn_blocking(move || custodian.rotate_if_due()).await;
+            }
             _ = look.tick() => {
                 let reloader = side.reloader.clone();
                 let _ = tokio::task::spawn_blocking(move || reloader.look()).await;

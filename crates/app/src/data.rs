@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cordon.toml       the config            agents/*.toml   manifests      policies/*.cedar   the operator's own
-//! keys/ledger.key   signs checkpoints     keys/ledger.pub verifies them  keys/epoch.key     digests in records
+//! keys/ledger.key   signs checkpoints     keys/ledger.pub verifies them  keys/epochs/  keys of digests in records, one an epoch
+//! keys/users.key    names users in kills  salts/  salts of commitments  holds/  legal holds  receipts/  of erasures
 //! state.db          keys, kills, budgets  ledger/         the record     control.sock       for the owner
 //! reviews/          reviewed postures
 //! ```
@@ -12,6 +13,7 @@
 use crate::error::AppError;
 use crate::system::SystemEntropy;
 use cordon_ledger::{Signer, VerifierKey};
+use cordon_store::volume::FileVolume;
 use cordon_types::Entropy as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -72,10 +74,8 @@ impl DataDir {
         let signer = Signer::generate(&origin, *seed)?;
         write_new(&self.path("keys/ledger.key"), signer.to_text().as_bytes())?;
         write_new(&self.path("keys/ledger.pub"), signer.verifier().to_text().as_bytes())?;
-        let mut epoch = Zeroizing::new([0_u8; 32]);
-        SystemEntropy.fill(&mut *epoch);
-        let hex = Zeroizing::new(epoch.iter().map(|b| format!("{b:02x}")).collect::<String>());
-        write_new(&self.path("keys/epoch.key"), hex.as_bytes())?;
+        self.make_users_key()?;
+        crate::custody::digester(&self.vault()?, now())?;
         write_new(&self.path("agents/dev.toml"), cordon_config::starter_manifest("dev").as_bytes())?;
         write_new(&self.path("cordon.toml"), cordon_config::starter(&origin).as_bytes())
     }
@@ -99,9 +99,33 @@ impl DataDir {
         Signer::from_text(text.trim()).map_err(|e| AppError::BadKeyFile { path, reason: e.to_string() })
     }
 
-    /// The key under which records' linkable digests are made.
-    pub fn epoch_key(&self) -> Result<Zeroizing<[u8; 32]>, AppError> {
-        let path = self.path("keys/epoch.key");
+    /// The directory's files as a volume; its lock covers them.
+    pub fn vault(&self) -> Result<FileVolume, AppError> {
+        Ok(FileVolume::open_beside(&self.root)?)
+    }
+
+    /// The key under which a user's name becomes the digest that kill switches know and that no record holds.
+    ///
+    /// A directory from before there were epochs had one key for everything. Where kill switches for users stand
+    /// under that one, it goes on naming users, so that they hold; else it gets a key of its own.
+    pub(crate) fn users_key(&self, user_kills: bool) -> Result<Zeroizing<[u8; 32]>, AppError> {
+        let (own, legacy) = (self.path("keys/users.key"), self.path("keys/epoch.key"));
+        if !own.exists() && user_kills {
+            return Self::hex_key(if legacy.exists() { legacy } else { own });
+        }
+        if !own.exists() {
+            self.make_users_key()?;
+        }
+        Self::hex_key(own)
+    }
+
+    fn make_users_key(&self) -> Result<(), AppError> {
+        let key = crate::custody::fresh_key();
+        let hex = Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect::<String>());
+        write_new(&self.path("keys/users.key"), hex.as_bytes())
+    }
+
+    fn hex_key(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, AppError> {
         let text = Zeroizing::new(read(&path)?);
         let mut key = Zeroizing::new([0_u8; 32]);
         let bad = |reason: &str| AppError::BadKeyFile { path: path.clone(), reason: reason.to_owned() };
@@ -119,8 +143,7 @@ impl DataDir {
     /// Makes the first keys without starting the gateway, where there are none; gives the paths (admin, agent).
     pub fn first_keys(&self) -> Result<Option<(PathBuf, PathBuf)>, AppError> {
         let store = cordon_store::Store::open(&self.path("state.db"))?;
-        let now = cordon_types::Clock::now(&crate::system::SystemClock::new());
-        let keys = crate::run::first_keys(&store, now)?;
+        let keys = crate::run::first_keys(&store, now())?;
         keys.map(|keys| self.write_first_keys(&keys)).transpose()
     }
 
@@ -159,6 +182,10 @@ pub fn read(path: &Path) -> Result<String, AppError> {
         return Err(AppError::file(path, "reading", too_large));
     }
     Ok(text)
+}
+
+fn now() -> u64 {
+    cordon_types::Clock::now(&crate::system::SystemClock::new())
 }
 
 fn private() -> OpenOptions {

@@ -42,6 +42,9 @@ pub enum AppError {
     /// The ledger's files.
     #[error("ledger: {0}")]
     Volume(#[from] cordon_ledger::VolumeError),
+    /// Keeping and giving up records.
+    #[error("ledger: {0}")]
+    Custody(#[from] cordon_ledger::CustodyError),
     /// An upstream's settings.
     #[error("{0}")]
     Upstream(#[from] cordon_upstream::UpstreamError),

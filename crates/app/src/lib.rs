@@ -10,6 +10,7 @@
 mod admin;
 mod builtin;
 pub mod control;
+mod custody;
 pub mod data;
 pub mod demo;
 pub mod error;

@@ -1,6 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
+use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
@@ -14,7 +15,7 @@ use arc_swap::ArcSwap;
 use cordon_api::Admin;
 use cordon_config::FailureMode;
 use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
-use cordon_ledger::{Committer, ControlKind, Digester};
+use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Recorder, control};
 use cordon_proxy::{Metrics, Shared};
@@ -93,6 +94,7 @@ impl Running {
         let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
+        let custodian = custodian(&dir, &config, &parts, &clock)?;
 
         let witnessing = plan
             .map(|plan| {
@@ -113,7 +115,7 @@ impl Running {
             shared: parts.shared.clone(),
             signal: parts.signal,
             reloader: reloader.clone(),
-            digester: Digester::new(*dir.epoch_key()?),
+            custodian: custodian.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -128,8 +130,15 @@ impl Running {
         });
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
-        let side =
-            Side { admin: api, shared: parts.shared.clone(), reloader, registry, stop, live: live.clone() };
+        let side = Side {
+            admin: api,
+            shared: parts.shared.clone(),
+            reloader,
+            custodian,
+            registry,
+            stop,
+            live: live.clone(),
+        };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -227,6 +236,8 @@ struct Parts {
     volume: Arc<FileVolume>,
     signal: watch::Sender<u64>,
     draining: watch::Sender<bool>,
+    /// This start began the epoch of digests.
+    epoch_begun: bool,
 }
 
 impl Parts {
@@ -236,10 +247,11 @@ impl Parts {
         store: &Arc<Store>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AppError> {
-        let epoch = dir.epoch_key()?;
+        let (digester, epoch_begun) = custody::digester(&dir.vault()?, clock.now())?;
         let volume = Arc::new(FileVolume::open(&dir.path("ledger"))?);
-        let ledger = Committer::start(
+        let ledger = Committer::start_with_vault(
             Box::new(volume.clone()),
+            Some(Arc::new(dir.vault()?)),
             dir.signer()?,
             settings::ledger(&loaded.config),
             clock.clone(),
@@ -264,14 +276,16 @@ impl Parts {
             tool_killed: Arc::new(|_| true),
             issued: issued.clone(),
         };
+        let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
+        let users = dir.users_key(custody::user_kills(&kills))?;
         let shared = Arc::new(Shared {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
             keys: Arc::new(Keyring::new(store.load_keys()?)),
-            kills: Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?))),
+            kills,
             kill_signal,
             meter: Arc::new(Meter::open(store.clone(), loaded.config.failure.store == FailureMode::Open)?),
-            recorder: Arc::new(Recorder::new(Digester::new(*epoch))),
+            recorder: Arc::new(Recorder::new(digester)),
             ledger: Arc::new(ledger),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -282,10 +296,35 @@ impl Parts {
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             buffered: AtomicUsize::new(0),
-            user_digest: Arc::new(user_digest(*epoch)),
+            commit: loaded.config.ledger.commit,
+            user_digest: Arc::new(user_digest(*users)),
         });
-        Ok(Self { shared, issued, registry, volume, signal, draining })
+        Ok(Self { shared, issued, registry, volume, signal, draining, epoch_begun })
     }
+}
+
+/// The keeper of the record, after it has finished what a crash cut off.
+fn custodian(
+    dir: &DataDir,
+    config: &cordon_config::Config,
+    parts: &Parts,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Custodian>, AppError> {
+    let made_of = custody::Parts {
+        committer: parts.shared.ledger.clone(),
+        recorder: parts.shared.recorder.clone(),
+        kills: parts.shared.kills.clone(),
+        clock: clock.clone(),
+    };
+    let custodian = Arc::new(Custodian::new(dir, &config.ledger, made_of)?);
+    if parts.epoch_begun {
+        let epoch = parts.shared.recorder.digester().epoch();
+        let begun =
+            Control { of: Some(epoch.into()), epoch, ..control(ControlKind::EpochBegun, clock.now()) };
+        append(&parts.shared, &begun).map_err(AppError::Record)?;
+    }
+    custodian.resume()?;
+    Ok(custodian)
 }
 
 /// Binds and starts the threads of the model path.

@@ -1,7 +1,8 @@
 //! What the admin API asks of the running gateway.
 
+use crate::custody::Custodian;
 use crate::reload::Reloader;
-use cordon_api::{Change, Operator, PostureProblem, Runtime};
+use cordon_api::{AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_pipeline::control;
 use cordon_proxy::Shared;
@@ -15,7 +16,7 @@ pub(crate) struct Live {
     pub(crate) shared: Arc<Shared>,
     pub(crate) signal: watch::Sender<u64>,
     pub(crate) reloader: Arc<Reloader>,
-    pub(crate) digester: Digester,
+    pub(crate) custodian: Arc<Custodian>,
     pub(crate) started: u64,
     pub(crate) witnessing: Option<Arc<crate::witnessing::Board>>,
 }
@@ -42,9 +43,10 @@ pub(crate) fn append_leaf(shared: &Shared, leaf: Vec<u8>) -> Result<(), String> 
 impl Runtime for Live {
     fn record(&self, by: &Operator, change: &Change) -> Result<(), String> {
         let now = self.shared.clock.now();
+        let digester = self.shared.recorder.digester();
         let by = match by {
             Operator::Owner => None,
-            Operator::Key(id) => Some(self.digester.linkable("operator", id.as_str().as_bytes())),
+            Operator::Key(id) => Some(digester.linkable("operator", id.as_str().as_bytes())),
         };
         let record = match change {
             Change::KeyCreated(key, agent) => Control {
@@ -58,13 +60,13 @@ impl Runtime for Live {
                 ..control(ControlKind::KeyRevoked, now)
             },
             Change::Kill(scope) => {
-                Control { target: Some(self.scope(scope)), ..control(ControlKind::Kill, now) }
+                Control { target: Some(self.scope(scope, &digester)), ..control(ControlKind::Kill, now) }
             }
             Change::Unkill(scope) => {
-                Control { target: Some(self.scope(scope)), ..control(ControlKind::Unkill, now) }
+                Control { target: Some(self.scope(scope, &digester)), ..control(ControlKind::Unkill, now) }
             }
         };
-        self.append(&Control { by, ..record })
+        self.append(&Control { by, epoch: digester.epoch(), ..record })
     }
 
     fn signal(&self) {
@@ -107,12 +109,17 @@ impl Runtime for Live {
         self.shared.gate.load().policy.manifest(agent).is_some()
     }
 
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+        self.custodian.order(by, order)
+    }
+
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {
         crate::evidence::posture(self.reloader.root(), self.shared.clock.now(), framework, since_review)
     }
 
     fn review(&self, _: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem> {
-        let by = self.digester.linkable("reviewer", reviewer.as_bytes());
+        let digester = self.shared.recorder.digester();
+        let by = (digester.linkable("reviewer", reviewer.as_bytes()), digester.epoch());
         crate::evidence::review(self.reloader.root(), self.shared.clock.now(), by, |r| self.append(r))
     }
 }
@@ -132,7 +139,7 @@ impl Live {
     }
 
     /// A scope in a record: `all` and ids of the operator's files as they are, all else as a digest.
-    fn scope(&self, scope: &str) -> Name {
+    fn scope(&self, scope: &str, digester: &Digester) -> Name {
         let gate = self.shared.gate.load();
         let known = match scope.split_once(':') {
             None => scope == "all",
@@ -144,11 +151,12 @@ impl Live {
             Some(_) => false,
         };
         let catalogue = Catalogue::from_operator(known.then_some(scope));
-        catalogue.name(scope, "kill", &self.digester)
+        catalogue.name(scope, "kill", digester)
     }
 }
 
-/// A user's pseudonym: the same over restarts and epochs, useless without the key.
+/// The digest that stands for a user: the same over restarts and epochs, useless without the key. Records hold
+/// what the epoch's key makes of it.
 pub(crate) fn user_digest(key: [u8; 32]) -> impl Fn(&str) -> Digest + Send + Sync + 'static {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     // No length of key can fail (RFC 2104).

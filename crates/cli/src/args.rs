@@ -349,6 +349,49 @@ pub(crate) enum Audit {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// List the epochs of linkable digests, or begin the next.
+    Epoch {
+        #[command(subcommand)]
+        command: crate::custody::Epoch,
+    },
+    /// Destroy a salt or an epoch's key for good; leaves a signed receipt. Proofs stay good.
+    Erase(crate::custody::Erase),
+    /// Set, list and lift legal holds.
+    Hold {
+        #[command(subcommand)]
+        command: crate::custody::Hold,
+    },
+    /// Give up the entries that [ledger.retention] and legal holds let go. Proofs made before stay good.
+    Prune {
+        /// Only say what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the receipt of an erasure, offline.
+    Receipt {
+        /// The receipt.
+        file: PathBuf,
+        /// The public key's file; the data directory's without.
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether a request's body is the one that a record commits to.
+    Match {
+        /// The record's index.
+        index: u64,
+        /// The body, as it was sent.
+        #[arg(long, value_name = "FILE")]
+        body: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -1,6 +1,7 @@
 //! `audit`: from files and the public key alone.
 
 use crate::args::Audit;
+use crate::custody;
 use crate::output;
 use anyhow::Context as _;
 use cordon_app::tools::audit::{self, Beside, Verdict, Wanted};
@@ -42,6 +43,12 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
                 output::line(&format!("{{\"index\":{index},\"witnessed\":{seen},\"record\":{text}}}"));
             })?;
         }
+        Audit::Epoch { command } => return custody::epoch(root, command),
+        Audit::Erase(options) => return custody::erase(root, options),
+        Audit::Hold { command } => return custody::hold(root, command),
+        Audit::Prune { dry_run, json } => return custody::prune(root, *dry_run, *json),
+        Audit::Receipt { file, key, json } => return custody::receipt(root, file, key.as_ref(), *json),
+        Audit::Match { index, body, json } => return custody::matches(root, *index, body, *json),
         Audit::Prove { index, ledger, policy, out } => {
             let judge = witnessed::policy(own(ledger), policy.as_deref())?;
             let (proof, words) = audit::prove(&ledger_dir(ledger), &default_key, *index, judge.as_ref())?;
@@ -72,11 +79,15 @@ fn verify(verdict: Verdict, json: bool) -> ExitCode {
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
     if value["verified"] == Value::Bool(true) {
         output::line(&format!(
-            "verified: {} records of {}, root {} ({})",
+            "verified: {} records of {}, root {} ({}){}",
             value["size"],
             text("origin"),
             text("root"),
-            text("witnesses_say")
+            text("witnesses_say"),
+            match value["minimum"].as_u64() {
+                None | Some(0) => String::new(),
+                Some(n) => format!("; those below {n} were pruned, their hashes verified"),
+            }
         ));
         if let Some(size) = value["against"]["size"].as_u64() {
             output::line(&format!("it extends the kept checkpoint of {size} records"));

@@ -9,6 +9,7 @@ mod args;
 mod audit;
 mod check;
 mod evidence;
+mod custody;
 mod inspect;
 mod keys;
 mod output;

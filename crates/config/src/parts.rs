@@ -185,10 +185,15 @@ fn ledger(s: &Section<'_>) -> Option<Ledger> {
             "use 1 to 200 printable ASCII characters, without space and `+`",
         );
     }
+    let keep = s.child("retention");
     Some(Ledger {
         origin: origin.to_owned(),
         durability: durability.unwrap_or_default(),
         publish_every: Duration::from_millis(every),
+        commit: s.bool("commit").unwrap_or(false),
+        epoch: days(s, "epoch_days"),
+        keep_exchanges: days(&keep, "exchanges_days"),
+        keep_control: days(&keep, "control_days"),
         witnesses,
     })
 }
@@ -213,6 +218,17 @@ fn witnesses(s: &Section<'_>) -> Option<Witnesses> {
         plaintext,
         ca_file,
     })
+}
+
+/// A number of days, with decimals, from a second or so up to a century.
+fn days(s: &Section<'_>, key: &'static str) -> Option<Duration> {
+    // In hundred-thousandths of a day: 864 milliseconds each.
+    let parts = s.decimal(key, 5)?;
+    if !(1..=36_500 * 100_000).contains(&parts) {
+        s.problem(key, "is no number of days that Cordon takes", "write days from 0.00001 to 36500");
+        return None;
+    }
+    Some(Duration::from_millis(parts * 864))
 }
 
 fn budgets(root: &Section<'_>, models: &[Model]) -> Vec<ModelBudget> {

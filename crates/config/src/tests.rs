@@ -48,6 +48,33 @@ fn check_upstream(lines: &str, expected: &[&str]) {
 }
 
 #[test]
+fn what_is_kept_of_the_record() {
+    // What follows the origin stands in `[ledger]`.
+    let read = |more: &str| {
+        let text = LEAST.replace("[[upstreams]]", &format!("{more}\n[[upstreams]]"));
+        parse("cordon.toml", &text)
+    };
+    let plain = read("").unwrap().ledger;
+    assert!(!plain.commit && plain.epoch.is_none());
+    assert_eq!((plain.keep_exchanges, plain.keep_control), (None, None), "the default keeps all");
+    let text =
+        "commit = true\nepoch_days = 90\n[ledger.retention]\nexchanges_days = 400\ncontrol_days = 0.00001\n";
+    let set = read(text).unwrap().ledger;
+    let days = |n: u64| Some(Duration::from_secs(n * 86_400));
+    assert!(set.commit);
+    assert_eq!((set.epoch, set.keep_exchanges), (days(90), days(400)));
+    assert_eq!(set.keep_control, Some(Duration::from_millis(864)));
+    for bad in
+        ["epoch_days = 0", "epoch_days = 36501", "epoch_days = -1", "epoch_days = 0.000001", "commit = 1"]
+    {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+    for bad in ["exchanges_days = 0", "control_days = \"soon\"", "exchange_days = 1"] {
+        assert!(read(&format!("[ledger.retention]\n{bad}")).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn what_is_not_written_is_safe() {
     let c = good(LEAST);
     assert!(c.listen.address.ip().is_loopback() && c.listen.admin_address.ip().is_loopback());

@@ -14,6 +14,7 @@
 mod keeper;
 
 use crate::{
+    custody::salts::SaltWriter,
     error::LedgerError,
     journal::Batch,
     log::{Ledger, Recovery},
@@ -35,6 +36,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use zeroize::Zeroizing;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,10 +86,14 @@ const MAX_QUEUE_BYTES: usize = 64 << 20;
 /// How long entries gather where nobody waits for the disk: a sync costs the processor about as much as an exchange.
 const LINGER: Duration = Duration::from_millis(5);
 
+type Salts = Vec<(u64, Zeroizing<[u8; 32]>)>;
+
 struct Queue {
     batch: Batch,
     /// One for each entry of the batch; none at all when nobody waits for the disk.
     tells: Vec<oneshot::Sender<u64>>,
+    /// Salts that are to be durable before the entries that they belong to.
+    salts: Salts,
     /// The index that the next entry gets.
     next: u64,
     stop: bool,
@@ -141,6 +147,8 @@ pub struct Committer {
     recovery: Recovery,
     durable: Durability,
     max_queue: usize,
+    salted: bool,
+    hand_over: Arc<HandOver>,
 }
 
 /// The future of one append. Dropping it does not take the entry back.
@@ -151,6 +159,13 @@ pub struct Appended {
 }
 
 impl Appended {
+    fn from(queued: Result<(State, u64), LedgerError>) -> Self {
+        match queued {
+            Ok((state, index)) => Self { state, queued: Some(index) },
+            Err(e) => Self { state: State::Ready(Some(Err(e))), queued: None },
+        }
+    }
+
     /// The index under which the entry is queued; `None` where it was refused. Not durable yet: only for an entry
     /// that is appended later and refers to this one, since the later one is never durable without the earlier.
     #[must_use]
@@ -186,10 +201,29 @@ impl Committer {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
+        Self::start_with_vault(volume, None, signer, options, clock)
+    }
+
+    /// The same, with the data directory's files, in which the salts of commitments are kept.
+    pub fn start_with_vault(
+        volume: Box<dyn Volume>,
+        vault: Option<Arc<dyn Volume>>,
+        signer: Signer,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LedgerError> {
+        let salts = vault.map(SaltWriter::open).transpose()?;
+        let salted = salts.is_some();
         let (ledger, recovery) = Ledger::open(volume, signer, &options)?;
         let next = ledger.size();
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue { batch: Batch::with_capacity(0), tells: Vec::new(), next, stop: false }),
+            queue: Mutex::new(Queue {
+                batch: Batch::with_capacity(0),
+                tells: Vec::new(),
+                salts: Vec::new(),
+                next,
+                stop: false,
+            }),
             filled: Condvar::new(),
             healthy: AtomicBool::new(true),
             durable: AtomicU64::new(next),
@@ -198,11 +232,24 @@ impl Committer {
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
         let (writer, publisher) = ledger.split();
         let linger = (durable == Durability::Behind).then_some(LINGER);
-        let round = Round { writer, linger, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
+        let round = Round {
+            writer,
+            linger,
+            salts,
+            shared: Arc::clone(&shared),
+            hand_over: Arc::clone(&hand_over),
+        };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
-        let committer =
-            Self { shared: Arc::clone(&shared), threads: Mutex::default(), recovery, durable, max_queue };
+        let committer = Self {
+            shared: Arc::clone(&shared),
+            threads: Mutex::default(),
+            recovery,
+            durable,
+            max_queue,
+            salted,
+            hand_over: Arc::clone(&hand_over),
+        };
         committer.spawn("cordon-ledger", move || round.run())?;
         committer.spawn("cordon-tiles", move || {
             let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
@@ -224,13 +271,25 @@ impl Committer {
 
     /// Queues an entry, at once. The future says which index it got, once it is durable.
     pub fn append(&self, leaf: Vec<u8>) -> Appended {
-        match self.enqueue(leaf) {
-            Ok((state, index)) => Appended { state, queued: Some(index) },
-            Err(e) => Appended { state: State::Ready(Some(Err(e))), queued: None },
-        }
+        Appended::from(self.enqueue(leaf, None))
     }
 
-    fn enqueue(&self, leaf: Vec<u8>) -> Result<(State, u64), LedgerError> {
+    /// The same, with the salt of the entry's commitment, which is durable before the entry is.
+    pub fn append_salted(&self, leaf: Vec<u8>, salt: Zeroizing<[u8; 32]>) -> Appended {
+        Appended::from(self.enqueue(leaf, Some(salt)))
+    }
+
+    fn enqueue(
+        &self,
+        leaf: Vec<u8>,
+        salt: Option<Zeroizing<[u8; 32]>>,
+    ) -> Result<(State, u64), LedgerError> {
+        if salt.is_some() && !self.salted {
+            return Err(LedgerError::malformed(
+                "the salt",
+                "this ledger was opened without a place for salts",
+            ));
+        }
         if leaf.len() > usize::from(u16::MAX) {
             return Err(LedgerError::LeafTooLarge { bytes: leaf.len() });
         }
@@ -249,6 +308,7 @@ impl Committer {
         // The thread takes all there is: it can be asleep only when there was nothing.
         let wake = queue.batch.is_empty();
         queue.batch.push(&leaf);
+        queue.salts.extend(salt.map(|salt| (index, salt)));
         let state = match self.durable {
             Durability::Behind => State::Ready(Some(Ok(index))),
             Durability::Sync => {
@@ -268,6 +328,11 @@ impl Committer {
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.shared.healthy.load(Ordering::Acquire)
+    }
+
+    /// Has the entries that are durable put under a checkpoint without waiting for its time.
+    pub fn publish_soon(&self) {
+        self.hand_over.hurry();
     }
 
     /// How many entries are durable.
@@ -313,6 +378,7 @@ struct Round {
     writer: Writer,
     /// Entries gather for so long before they are written.
     linger: Option<Duration>,
+    salts: Option<SaltWriter>,
     shared: Arc<Shared>,
     hand_over: Arc<HandOver>,
 }
@@ -321,9 +387,9 @@ impl Round {
     fn run(mut self) -> Result<(), LedgerError> {
         let (shared, hand_over) = (Arc::clone(&self.shared), Arc::clone(&self.hand_over));
         let _last_word = LastWord { shared: &shared, hand_over: &hand_over };
-        let (mut batch, mut tells) = (Batch::with_capacity(0), Vec::new());
+        let (mut batch, mut tells, mut salts) = (Batch::with_capacity(0), Vec::new(), Salts::new());
         loop {
-            let stop = self.take(&mut batch, &mut tells)?;
+            let stop = self.take(&mut batch, &mut tells, &mut salts)?;
             if batch.is_empty() {
                 if stop {
                     hand_over.finish();
@@ -332,6 +398,10 @@ impl Round {
                 continue;
             }
             let first = self.writer.next();
+            if let Some(writer) = self.salts.as_mut().filter(|_| !salts.is_empty()) {
+                writer.commit(&salts).inspect_err(|_| shared.fail())?;
+                salts.clear();
+            }
             let serial = self.writer.commit(&mut batch).inspect_err(|_| shared.fail())?;
             shared.durable.store(self.writer.next(), Ordering::Release);
             for (index, tell) in (first..).zip(tells.drain(..)) {
@@ -344,7 +414,12 @@ impl Round {
     }
 
     /// Waits for entries or for the end, and takes all there are. Whether it is to end.
-    fn take(&self, batch: &mut Batch, tells: &mut Vec<oneshot::Sender<u64>>) -> Result<bool, LedgerError> {
+    fn take(
+        &self,
+        batch: &mut Batch,
+        tells: &mut Vec<oneshot::Sender<u64>>,
+        salts: &mut Salts,
+    ) -> Result<bool, LedgerError> {
         self.hand_over.wait_for_room();
         let mut queue = self.shared.lock();
         loop {
@@ -363,6 +438,7 @@ impl Round {
         }
         std::mem::swap(&mut queue.batch, batch);
         std::mem::swap(&mut queue.tells, tells);
+        std::mem::swap(&mut queue.salts, salts);
         Ok(queue.stop)
     }
 }

@@ -53,6 +53,16 @@ pub enum LedgerError {
         /// How many entries there are.
         size: u64,
     },
+    /// The entry was given up.
+    #[error(
+        "entry {index} was pruned; {lowest} is the lowest that is kept. A proof made before is still good"
+    )]
+    Pruned {
+        /// The index asked for.
+        index: u64,
+        /// The lowest index that is kept.
+        lowest: u64,
+    },
     /// The thread could not be started.
     #[error("the ledger's thread could not be started: {message}")]
     Thread {

@@ -17,10 +17,12 @@
 pub mod algorithm;
 pub mod checkpoint;
 pub mod committer;
+pub mod custody;
 pub mod error;
 pub mod files;
 pub mod journal;
 pub mod log;
+pub mod minimum;
 pub mod name;
 pub mod note;
 pub mod prefix;
@@ -41,14 +43,17 @@ pub mod witnessed;
 pub use algorithm::Algorithm;
 pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
+pub use custody::{Custody, CustodyError, Epochs, Hold, Receipt, Retention, Scope, Trail, What};
 pub use error::LedgerError;
 pub use log::{Ledger, Recovery};
-pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
-pub use note::{Signer, VerifierKey};
+pub use minimum::Minimum;
+pub use name::{Bucket, Catalogue, Commitment, Digester, FIRST_EPOCH, Known, Linkable, Name, Word};
 pub use prefix::{Prefix, leaves};
 pub use note::{Note, Signer, Unsigned, VerifierKey};
 pub use policy::{Policy, PolicyError};
-pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
+pub use proof::{
+    ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof,
+};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,

@@ -126,8 +126,12 @@ impl fmt::Debug for Linkable {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Commitment(pub Digest);
 
+/// The number of the first epoch. Records of before there were epochs are of it.
+pub const FIRST_EPOCH: u32 = 1;
+
 /// Makes digests under one tenant's key of one epoch.
 pub struct Digester {
+    epoch: u32,
     keyed: Hmac<Sha256>,
     _key: Zeroizing<[u8; 32]>,
 }
@@ -139,11 +143,23 @@ impl fmt::Debug for Digester {
 }
 
 impl Digester {
-    /// A digester under `key`.
+    /// A digester of the first epoch under `key`.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
+        Self::of_epoch(FIRST_EPOCH, key)
+    }
+
+    /// A digester of that epoch under its key.
+    #[must_use]
+    pub fn of_epoch(epoch: u32, key: [u8; 32]) -> Self {
         let key = Zeroizing::new(key);
-        Self { keyed: keyed(&key), _key: key }
+        Self { epoch, keyed: keyed(&key), _key: key }
+    }
+
+    /// Whose epoch's digests it makes: what a record that holds one says.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// The linkable digest of `value`. `domain` keeps equal values of different meaning apart.
@@ -155,7 +171,8 @@ impl Digester {
         Linkable(short)
     }
 
-    /// The commitment to `value` under a salt that is kept outside the tree, in `salts/<index>`.
+    /// The commitment to `value` under a salt that is kept outside the tree
+    /// ([`crate::custody::salts`]).
     #[must_use]
     pub fn commitment(domain: &'static str, salt: &[u8; 32], value: &[u8]) -> Commitment {
         Commitment(Digest(finish(keyed(salt), domain, value)))

@@ -16,6 +16,7 @@ use crate::{
     error::LedgerError,
     files::{self, TileNodes},
     log::CHECKPOINT,
+    minimum,
     note::VerifierKey,
     tree::{self, Hash},
     verify,
@@ -92,12 +93,28 @@ fn head(volume: &dyn Volume, key: &VerifierKey) -> Result<(String, Checkpoint), 
     Ok((text, head))
 }
 
+/// The bytes of an entry under the present checkpoint. Not verified: that is [`prove`]'s or [`verify::verify`]'s.
+pub fn entry(volume: &dyn Volume, key: &VerifierKey, index: u64) -> Result<Vec<u8>, LedgerError> {
+    let size = verify::checkpoint(volume, key)?.size;
+    kept(volume, key, index, size)?;
+    files::entry(volume, index, size)
+}
+
+fn kept(volume: &dyn Volume, key: &VerifierKey, index: u64, size: u64) -> Result<(), LedgerError> {
+    if index >= size {
+        return Err(LedgerError::NoEntry { index, size });
+    }
+    let lowest = minimum::lowest(volume, key)?;
+    if index < lowest {
+        return Err(LedgerError::Pruned { index, lowest });
+    }
+    Ok(())
+}
+
 /// Proves that an entry is under the present checkpoint. Checked before it is handed out.
 pub fn prove(volume: &dyn Volume, key: &VerifierKey, index: u64) -> Result<InclusionProof, LedgerError> {
     let (checkpoint, head) = head(volume, key)?;
-    if index >= head.size {
-        return Err(LedgerError::NoEntry { index, size: head.size });
-    }
+    kept(volume, key, index, head.size)?;
     let hashes = tree::inclusion(&mut TileNodes::new(volume, head.size), index, head.size)?;
     let proof = InclusionProof { index, hashes, checkpoint };
     verify_proof(&proof, &files::entry(volume, index, head.size)?, key)?;

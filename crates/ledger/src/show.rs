@@ -5,7 +5,7 @@
 
 use crate::{
     error::LedgerError,
-    files,
+    files, minimum,
     note::VerifierKey,
     record::{Decision, Record},
     tile, verify,
@@ -58,7 +58,9 @@ pub fn show<'a>(
     filter: &'a Filter,
 ) -> Result<impl Iterator<Item = Result<Shown, LedgerError>> + 'a, LedgerError> {
     let size = verify::checkpoint(volume, key)?.size;
-    let bundles = (0..size.div_ceil(tile::WIDTH)).map(move |n| bundle(volume, n, size));
+    // Entries below the minimum index were given up.
+    let first = minimum::lowest(volume, key)? / tile::WIDTH;
+    let bundles = (first..size.div_ceil(tile::WIDTH)).map(move |n| bundle(volume, n, size));
     let each = bundles.flat_map(|bundle| match bundle {
         Ok(entries) => entries.into_iter().map(Ok).collect::<Vec<_>>(),
         Err(e) => vec![Err(e)],

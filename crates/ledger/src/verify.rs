@@ -5,12 +5,14 @@
 //! ```
 //!
 //! What always holds: `Ok` means that every entry under the checkpoint is what it was when the checkpoint was
-//! signed, that each tile agrees, and that nothing on the disk goes beyond the checkpoint except what the
-//! journal holds, and that all of what witnesses cosigned of it is in it. What it cannot know: whether the holder
-//! of the key signed another history and put back what witnesses cosigned, too (a witness can).
+//! signed, that each tile agrees, that an entry is missing only where the log itself says that entries so far back
+//! were given up ([`crate::minimum`]; its hashes are there and agree all the same), that nothing on the disk goes
+//! beyond the checkpoint except what the journal holds, and that all of what witnesses cosigned of it is in it. What
+//! it cannot know: whether the holder of the key signed another history and put back what witnesses cosigned, too
+//! (a witness can).
 
 mod class;
-mod extra;
+pub(crate) mod extra;
 
 pub(crate) use class::checkpoint_tamper;
 pub use class::{Class, Tamper};
@@ -20,6 +22,7 @@ use crate::{
     error::LedgerError,
     files,
     log::CHECKPOINT,
+    minimum::{self, Minimum},
     note::VerifierKey,
     tile::{self, Edge, Kind},
     tree::{self, Hash},
@@ -35,6 +38,8 @@ pub struct Verified {
     pub size: u64,
     /// The root.
     pub root: Hash,
+    /// The lowest entry that is kept; those below were given up, and their hashes verified.
+    pub minimum: u64,
     /// Tiles that were compared.
     pub tiles: u64,
     /// Bundles that were read.
@@ -55,8 +60,30 @@ pub fn checkpoint(volume: &dyn Volume, key: &VerifierKey) -> Result<Checkpoint, 
 
 /// Verifies the whole ledger.
 pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, LedgerError> {
+    // Before the checkpoint: what backs it is then under that.
+    let minimum = minimum::read(volume, key)?;
+    let verified = verify_from(volume, key, minimum);
+    let missing = |e: &LedgerError| matches!(e, LedgerError::Damaged(t) if t.class == Class::MissingBundle);
+    // A gateway may be pruning right now.
+    if verified.as_ref().is_err_and(missing) {
+        let now = minimum::read(volume, key)?;
+        if now != minimum {
+            return verify_from(volume, key, now);
+        }
+    }
+    verified
+}
+
+fn verify_from(
+    volume: &dyn Volume,
+    key: &VerifierKey,
+    minimum: Option<Minimum>,
+) -> Result<Verified, LedgerError> {
     let head = checkpoint(volume, key)?;
-    let mut pass = Pass { volume, size: head.size, edge: Edge::default(), tiles: 0, bundles: 0 };
+    if let Some(unbacked) = minimum.filter(|m| m.record >= head.size) {
+        return Err(unbacked.unbacked("the record that it names is not in the log").into());
+    }
+    let mut pass = Pass { volume, size: head.size, minimum, edge: Edge::default(), tiles: 0, bundles: 0 };
     let mut n = 0;
     while n * tile::WIDTH < head.size {
         pass.bundle(n)?;
@@ -76,6 +103,7 @@ pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, Ledger
         origin: head.origin,
         size: head.size,
         root: head.root,
+        minimum: minimum.map_or(0, |m| m.index),
         tiles: pass.tiles,
         bundles: pass.bundles,
         pending: beyond.pending,
@@ -86,6 +114,7 @@ pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, Ledger
 struct Pass<'a> {
     volume: &'a dyn Volume,
     size: u64,
+    minimum: Option<Minimum>,
     edge: Edge,
     tiles: u64,
     bundles: u64,
@@ -95,6 +124,11 @@ impl Pass<'_> {
     /// One bundle against its tile, and what it completes above.
     fn bundle(&mut self, n: u64) -> Result<(), LedgerError> {
         let width = tile::width_at(0, n, self.size);
+        if self.given_up(n)? {
+            let leaves = files::hashes(self.volume, 0, n, width)?;
+            self.tiles += 1;
+            return self.push(&leaves);
+        }
         let (path, bytes) = files::bundle(self.volume, n, width)?;
         self.bundles += 1;
         let first = n * tile::WIDTH;
@@ -113,8 +147,25 @@ impl Pass<'_> {
         if found != expected {
             return Err(self.blame(n, &path, &found, &expected).into());
         }
+        if let Some(minimum) = self.minimum
+            && let Some(at) = minimum.record.checked_sub(first).and_then(|at| usize::try_from(at).ok())
+            && let Some(entry) = entries.get(at)
+        {
+            minimum.backed_by(entry)?;
+        }
+        self.push(&found)
+    }
+
+    /// Whether the bundle is not there and may be so. One that is still there is read like any other.
+    fn given_up(&self, n: u64) -> Result<bool, LedgerError> {
+        let below = self.minimum.is_some_and(|m| (n + 1) * tile::WIDTH <= m.index);
+        Ok(below && self.volume.read(&tile::path(Kind::Entries, n))?.is_none())
+    }
+
+    /// Takes leaf hashes into the tree, and compares what they complete above.
+    fn push(&mut self, leaves: &[Hash]) -> Result<(), LedgerError> {
         let mut full = Vec::new();
-        for leaf in &found {
+        for leaf in leaves {
             self.edge.push(*leaf, |level, n, hashes| {
                 if level > 0 {
                     full.push((level, n, hashes.to_vec()));

@@ -50,6 +50,14 @@ pub trait Volume: Send + Sync {
     /// Makes all that was appended durable.
     fn sync(&self, path: &str) -> Result<(), VolumeError>;
 
+    /// Writes over bytes of a file where they stand, and makes that durable: nothing of what was there is left
+    /// in the file. An error when the file is not there or is shorter. Where it fails a part may be overwritten.
+    fn overwrite(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), VolumeError> {
+        let _ = (at, bytes);
+        let message = "these files cannot be overwritten in place".to_owned();
+        Err(VolumeError { operation: "overwrite", path: path.to_owned(), message })
+    }
+
     /// Removes a file; no error when there is none. Durable at the latest with the next durable write.
     fn remove(&self, path: &str) -> Result<(), VolumeError>;
 }

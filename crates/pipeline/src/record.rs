@@ -8,13 +8,14 @@ use crate::prompt::{Prompt, Refused};
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_ledger::{
-    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, Failed, FindingCount, Finish,
-    Intent, Judged, Linkable, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
+    Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, FIRST_EPOCH, Failed,
+    FindingCount, Finish, Intent, Judged, Name, Obligation, ObligationCount, Outcome, PredicateResult,
+    Reason, Word,
 };
 use cordon_policy::ReasonCode;
 use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Who asked for what: the part that an exchange's leaves share.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct About {
     pub key: KeyId,
     /// Whose it is.
     pub agent: AgentId,
-    /// The pseudonym of the user on whose behalf.
+    /// The digest that stands for the user on whose behalf. What a record says is made from it and the epoch's key.
     pub user: Option<Digest>,
     /// What was asked.
     pub op: Operation,
@@ -90,7 +91,7 @@ impl End {
 
 /// Makes the leaves. One a process.
 pub struct Recorder {
-    digester: Digester,
+    digester: RwLock<Arc<Digester>>,
     turned_away: Mutex<BTreeMap<&'static str, (Reason, u64)>>,
 }
 
@@ -98,16 +99,35 @@ impl Recorder {
     /// A recorder whose linkable digests are made under the epoch's key.
     #[must_use]
     pub fn new(digester: Digester) -> Self {
-        Self { digester, turned_away: Mutex::default() }
+        Self { digester: RwLock::new(Arc::new(digester)), turned_away: Mutex::default() }
+    }
+
+    /// Makes digests of the epoch in force. A record takes it once: all its digests are of one epoch.
+    #[must_use]
+    pub fn digester(&self) -> Arc<Digester> {
+        self.digester.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on digests are made in this epoch.
+    pub fn begin_epoch(&self, digester: Digester) {
+        *self.digester.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(digester);
     }
 
     /// The leaf that is durable before a request goes upstream.
     #[must_use]
-    pub fn intent(&self, about: &About, gate: &Gate, prompt: &Prompt, now: Millis) -> Vec<u8> {
+    pub fn intent(
+        &self,
+        about: &About,
+        gate: &Gate,
+        prompt: &Prompt,
+        commitment: Option<Commitment>,
+        now: Millis,
+    ) -> Vec<u8> {
         let decision = if prompt.tally.observed.is_some() { Decision::Observed } else { Decision::Allowed };
         let mut judged = self.judged(&gate.catalogue, &prompt.tally, decision);
         judged.reason = prompt.tally.observed.and_then(|c| Reason::from_name(c.name()));
-        let mut leaf = blank(about, gate, judged, &prompt.tally, now);
+        let mut leaf = blank(about, gate, &self.digester(), judged, &prompt.tally, now);
+        leaf.commitment = commitment;
         leaf.model = Some(Name::Known((&prompt.model.name).into()));
         leaf.upstream = Some(prompt.model.upstream.clone());
         leaf.stream = prompt.stream;
@@ -128,10 +148,11 @@ impl Recorder {
     ) -> Vec<u8> {
         let mut judged = self.judged(&gate.catalogue, &refused.tally, Decision::Denied);
         judged.reason = Some(reason(refused.refusal.why));
-        let mut leaf = blank(about, gate, judged, &refused.tally, now);
+        let digester = self.digester();
+        let mut leaf = blank(about, gate, &digester, judged, &refused.tally, now);
         leaf.model = match (&refused.model, &refused.asked) {
             (Some(model), _) => Some(Name::Known((&model.name).into())),
-            (None, Some(asked)) => Some(gate.catalogue.name(asked, "model", &self.digester)),
+            (None, Some(asked)) => Some(gate.catalogue.name(asked, "model", &digester)),
             (None, None) => None,
         };
         leaf.upstream = refused.model.as_ref().map(|m| m.upstream.clone());
@@ -141,7 +162,7 @@ impl Recorder {
     /// The one leaf of a list of models.
     #[must_use]
     pub fn listed(&self, about: &About, gate: &Gate, _took: Nanos, now: Millis) -> Vec<u8> {
-        blank(about, gate, Judged::allowed(), &Tally::default(), now).encode()
+        blank(about, gate, &self.digester(), Judged::allowed(), &Tally::default(), now).encode()
     }
 
     /// The leaf that is durable before an answer's end leaves.
@@ -161,6 +182,7 @@ impl Recorder {
             decision
         };
         let mut judged = self.judged(&gate.catalogue, tally, decision);
+        let digester = self.digester();
         judged.reason = why.or_else(|| tally.observed.and_then(|c| Reason::from_name(c.name())));
         Outcome {
             at: done.now,
@@ -174,7 +196,7 @@ impl Recorder {
                 _ => None,
             },
             judged,
-            calls: tally.calls.iter().map(|c| self.call(&gate.catalogue, c)).collect(),
+            calls: tally.calls.iter().map(|c| call(&gate.catalogue, &digester, c)).collect(),
             calls_unlisted: 0,
             stream: done.stream,
             answer: Bucket::of(tally.received),
@@ -188,6 +210,7 @@ impl Recorder {
             truncated: tally.truncated,
             not_inspected: tally.not_inspected.clone(),
             opened: opened(tally),
+            epoch: digester.epoch(),
         }
         .encode()
     }
@@ -231,24 +254,6 @@ impl Recorder {
                 .collect(),
         }
     }
-
-    fn call(&self, names: &Catalogue, call: &CallTally) -> CallJudged {
-        CallJudged {
-            tool: names.name(&call.name, "tool", &self.digester),
-            decision: if call.refused.is_some() { Decision::Denied } else { Decision::Allowed },
-            reason: call.refused.map(|c| reason(Why::Policy(c))),
-            policies: call.policies.iter().filter_map(|p| names.known(p.as_str())).collect(),
-            predicates: call
-                .predicates
-                .iter()
-                .map(|p| PredicateResult {
-                    argument: names.name(&p.argument, "argument", &self.digester),
-                    predicate: Word::new(p.predicate),
-                    held: p.held,
-                })
-                .collect(),
-        }
-    }
 }
 
 /// An exchange that is over.
@@ -286,6 +291,28 @@ pub const fn control(kind: ControlKind, now: Millis) -> Control {
         policy: None,
         count: None,
         snapshot: None,
+        of: None,
+        from: None,
+        to: None,
+        epoch: FIRST_EPOCH,
+    }
+}
+
+fn call(names: &Catalogue, digester: &Digester, call: &CallTally) -> CallJudged {
+    CallJudged {
+        tool: names.name(&call.name, "tool", digester),
+        decision: if call.refused.is_some() { Decision::Denied } else { Decision::Allowed },
+        reason: call.refused.map(|c| reason(Why::Policy(c))),
+        policies: call.policies.iter().filter_map(|p| names.known(p.as_str())).collect(),
+        predicates: call
+            .predicates
+            .iter()
+            .map(|p| PredicateResult {
+                argument: names.name(&p.argument, "argument", digester),
+                predicate: Word::new(p.predicate),
+                held: p.held,
+            })
+            .collect(),
     }
 }
 
@@ -295,13 +322,20 @@ fn opened(tally: &Tally) -> Vec<Failed> {
     detector.into_iter().chain(tally.store_failed.then_some(Failed::Store)).collect()
 }
 
-fn blank(about: &About, gate: &Gate, judged: Judged, tally: &Tally, now: Millis) -> Intent {
+fn blank(
+    about: &About,
+    gate: &Gate,
+    digester: &Digester,
+    judged: Judged,
+    tally: &Tally,
+    now: Millis,
+) -> Intent {
     Intent {
         at: now,
         request: about.request,
         agent: Some(about.agent.clone()),
         key: Some(about.key.clone()),
-        user: about.user.as_ref().map(pseudonym),
+        user: about.user.as_ref().map(|user| digester.linkable("user", &user.0)),
         operation: about.op,
         dialect: about.dialect,
         model: None,
@@ -319,14 +353,8 @@ fn blank(about: &About, gate: &Gate, judged: Judged, tally: &Tally, now: Millis)
         policy: Some(gate.version()),
         detector: Some(Word::new(cordon_detect::VERSION)),
         commitment: None,
+        epoch: digester.epoch(),
     }
-}
-
-/// A user's pseudonym in records: the front of the digest that stands for them.
-fn pseudonym(user: &Digest) -> Linkable {
-    let mut short = [0; 16];
-    short.iter_mut().zip(user.0).for_each(|(to, from)| *to = from);
-    Linkable(short)
 }
 
 /// The record's word for a cause.

@@ -9,6 +9,7 @@ use crate::stream;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
 use cordon_identity::Target;
+use cordon_ledger::custody::Salted;
 use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
 use cordon_policy::Budgets;
@@ -84,6 +85,8 @@ pub(crate) async fn call(
         Ok(both) => both,
         Err(refusal) => return Err(refuse(&asked, op, refusal).await),
     };
+    // Of what the caller sent, as it was sent: that is what the caller can show again.
+    let salted = shared.commit.then(|| Salted::new(shared.entropy.as_ref(), &body));
     let prompt = match cordon_pipeline::prompt(
         &gate,
         &asked.principal,
@@ -102,7 +105,7 @@ pub(crate) async fn call(
         }
     }
     shared.metrics.found(&prompt.tally, "prompt");
-    let open = record_intent(&mut asked, op, &gate, &prompt, tickets, deadline).await?;
+    let open = record_intent(&mut asked, op, &gate, &prompt, salted, tickets, deadline).await?;
     send(asked, open, prompt, version, betas).await
 }
 
@@ -161,13 +164,18 @@ async fn record_intent(
     op: Operation,
     gate: &Arc<cordon_pipeline::Gate>,
     prompt: &Prompt,
+    salted: Option<Salted>,
     tickets: Vec<Ticket>,
     deadline: Instant,
 ) -> Result<Open, Refusal> {
     let shared = &asked.worker.shared;
     let about = asked.about(op);
-    let leaf = shared.recorder.intent(&about, gate, prompt, shared.clock.now());
-    let appended = shared.ledger.append(leaf);
+    let commitment = salted.as_ref().map(|s| s.commitment);
+    let leaf = shared.recorder.intent(&about, gate, prompt, commitment, shared.clock.now());
+    let appended = match salted {
+        Some(salted) => shared.ledger.append_salted(leaf, salted.salt),
+        None => shared.ledger.append(leaf),
+    };
     let intent = appended.queued().ok_or_else(ledger_refusal)?;
     // Before the wait: a caller that goes away meanwhile leaves an outcome too.
     let mut open = Open {

@@ -83,6 +83,8 @@ pub struct Shared {
     pub buffered: AtomicUsize,
     /// Connections open.
     pub connections: AtomicUsize,
+    /// Whether an intent holds a salted commitment to the body.
+    pub commit: bool,
     /// The pseudonym that stands for a user.
     pub user_digest: Arc<dyn Fn(&str) -> Digest + Send + Sync>,
 }

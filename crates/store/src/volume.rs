@@ -43,8 +43,10 @@ struct Journal {
 /// The ledger's files in a directory.
 pub struct FileVolume {
     root: OwnedFd,
-    /// Held for as long as this lives; `None` when opened for reading.
-    lock: Option<OwnedFd>,
+    /// Whether it may write.
+    writes: bool,
+    /// Held for as long as this lives, where this took it.
+    _lock: Option<OwnedFd>,
     journals: Mutex<BTreeMap<String, Arc<Journal>>>,
 }
 
@@ -79,13 +81,20 @@ impl FileVolume {
             },
             other => failed("lock", LOCK)(other),
         })?;
-        Ok(Self { root, lock: Some(lock), journals: Mutex::default() })
+        Ok(Self { root, writes: true, _lock: Some(lock), journals: Mutex::default() })
     }
 
     /// Opens an existing directory for reading, beside a process that may be writing.
     pub fn open_read_only(dir: &Path) -> Result<Self, VolumeError> {
         let root = Self::directory(dir, &dir.display().to_string())?;
-        Ok(Self { root, lock: None, journals: Mutex::default() })
+        Ok(Self { root, writes: false, _lock: None, journals: Mutex::default() })
+    }
+
+    /// Opens an existing directory for writing, without a lock of its own: for who holds one that covers it
+    /// already, as the data directory's covers all below it.
+    pub fn open_beside(dir: &Path) -> Result<Self, VolumeError> {
+        let root = Self::directory(dir, &dir.display().to_string())?;
+        Ok(Self { root, writes: true, _lock: None, journals: Mutex::default() })
     }
 
     fn directory(dir: &Path, shown: &str) -> Result<OwnedFd, VolumeError> {
@@ -94,7 +103,7 @@ impl FileVolume {
     }
 
     fn writable(&self, operation: &'static str, path: &str) -> Result<(), VolumeError> {
-        if self.lock.is_some() {
+        if self.writes {
             return Ok(());
         }
         Err(failed(operation, path)(Errno::ROFS))
@@ -313,6 +322,25 @@ impl Volume for FileVolume {
     fn sync(&self, path: &str) -> Result<(), VolumeError> {
         let journal = self.journal("sync", path)?;
         fs::fdatasync(&journal.file).map_err(failed("sync", path))
+    }
+
+    fn overwrite(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), VolumeError> {
+        self.writable("overwrite", path)?;
+        let (dir, name) = split(path);
+        let folder = self.folder(dir)?.ok_or_else(|| failed("overwrite", path)(Errno::NOENT))?;
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let write = || {
+            let file = fs::openat(&folder, name, flags, Mode::empty())?;
+            let stat = fs::fstat(&file)?;
+            let size = u64::try_from(stat.st_size).unwrap_or(0);
+            let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            if !regular || at.checked_add(bytes.len() as u64).is_none_or(|end| end > size) {
+                return Err(Errno::INVAL);
+            }
+            write_all(file.as_fd(), bytes, at)?;
+            fs::fsync(&file)
+        };
+        write().map_err(failed("overwrite", path))
     }
 
     fn remove(&self, path: &str) -> Result<(), VolumeError> {

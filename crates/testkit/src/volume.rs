@@ -150,6 +150,16 @@ impl Volume for MemoryVolume {
         Ok(())
     }
 
+    fn overwrite(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), VolumeError> {
+        let mut files = self.files();
+        let there = usize::try_from(at).ok().and_then(|at| at.checked_add(bytes.len()).map(|end| at..end));
+        let found = files.get_mut(path).zip(there);
+        let room = found.and_then(|(file, range)| file.bytes.get_mut(range));
+        let room = room.ok_or_else(|| refused("overwrite", path, "it is not there or too short"))?;
+        room.copy_from_slice(bytes);
+        Ok(())
+    }
+
     fn remove(&self, path: &str) -> Result<(), VolumeError> {
         self.files().remove(path);
         Ok(())
@@ -259,6 +269,11 @@ impl Volume for BreakingVolume {
 
     fn sync(&self, path: &str) -> Result<(), VolumeError> {
         self.change("sync", path, |v| v.sync(path), |_| Ok(()))
+    }
+
+    fn overwrite(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), VolumeError> {
+        let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+        self.change("overwrite", path, |v| v.overwrite(path, at, bytes), |v| v.overwrite(path, at, half))
     }
 
     fn remove(&self, path: &str) -> Result<(), VolumeError> {

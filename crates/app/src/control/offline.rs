@@ -1,15 +1,16 @@
 //! The API over a data directory on which no gateway runs: changes are saved and recorded all the same.
 
+use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::load;
 use crate::runtime::user_digest;
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
-use cordon_api::{Admin, Change, Operator, PostureProblem, Runtime};
+use cordon_api::{Admin, AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
-use cordon_ledger::{Catalogue, Committer, Control, ControlKind, Digester};
-use cordon_pipeline::control;
+use cordon_ledger::{Catalogue, Committer, Control, ControlKind};
+use cordon_pipeline::{Recorder, control};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Digest};
@@ -17,8 +18,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 struct Offline {
-    ledger: Committer,
-    digester: Digester,
+    ledger: Arc<Committer>,
+    recorder: Arc<Recorder>,
+    custodian: Custodian,
     user: Box<dyn Fn(&str) -> Digest + Send + Sync>,
     agents: BTreeSet<String>,
     clock: Arc<dyn Clock>,
@@ -29,15 +31,27 @@ struct Offline {
 pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
     let loaded = load(dir.root())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let epoch = dir.epoch_key()?;
+    let (digester, _) = custody::digester(&dir.vault()?, clock.now())?;
     let volume = FileVolume::open(&dir.path("ledger"))?;
-    let ledger =
-        Committer::start(Box::new(volume), dir.signer()?, settings::ledger(&loaded.config), clock.clone())?;
+    let options = settings::ledger(&loaded.config);
+    let ledger = Arc::new(Committer::start(Box::new(volume), dir.signer()?, options, clock.clone())?);
     let store = Arc::new(Store::open(&dir.path("state.db"))?);
+    let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
+    let users = dir.users_key(custody::user_kills(&kills))?;
+    let recorder = Arc::new(Recorder::new(digester));
+    let parts = custody::Parts {
+        committer: ledger.clone(),
+        recorder: recorder.clone(),
+        kills: kills.clone(),
+        clock: clock.clone(),
+    };
+    let custodian = Custodian::new(&dir, &loaded.config.ledger, parts)?;
+    custodian.resume()?;
     let runtime = Arc::new(Offline {
         ledger,
-        digester: Digester::new(*epoch),
-        user: Box::new(user_digest(*epoch)),
+        recorder,
+        custodian,
+        user: Box::new(user_digest(*users)),
         agents: loaded.policy.agents().map(|m| m.agent.to_string()).collect(),
         clock: clock.clone(),
         root: dir.root().to_owned(),
@@ -45,7 +59,7 @@ pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
     });
     Ok(Admin {
         keys: Arc::new(Keyring::new(store.load_keys()?)),
-        kills: Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?))),
+        kills,
         key_store: store.clone(),
         kill_store: store,
         runtime,
@@ -57,8 +71,10 @@ pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
 impl Runtime for Offline {
     fn record(&self, _by: &Operator, change: &Change) -> Result<(), String> {
         let now = self.clock.now();
+        let digester = self.recorder.digester();
         let scope = |kind, scope: &str| Control {
-            target: Some(Catalogue::default().name(scope, "kill", &self.digester)),
+            target: Some(Catalogue::default().name(scope, "kill", &digester)),
+            epoch: digester.epoch(),
             ..control(kind, now)
         };
         let key = |kind, key: &cordon_types::KeyId, agent: &Option<AgentId>| Control {
@@ -97,12 +113,17 @@ impl Runtime for Offline {
         self.agents.contains(agent.as_str())
     }
 
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+        self.custodian.order(by, order)
+    }
+
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {
         crate::evidence::posture(&self.root, self.clock.now(), framework, since_review)
     }
 
     fn review(&self, _: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem> {
-        let by = self.digester.linkable("reviewer", reviewer.as_bytes());
+        let digester = self.recorder.digester();
+        let by = (digester.linkable("reviewer", reviewer.as_bytes()), digester.epoch());
         crate::evidence::review(&self.root, self.clock.now(), by, |r| self.append(r))
     }
 }

@@ -80,12 +80,13 @@ pub(crate) fn posture(
 pub(crate) fn review(
     root: &Path,
     now: Millis,
-    by: Linkable,
+    (by, epoch): (Linkable, u32),
     append: impl FnOnce(&Control) -> Result<(), String>,
 ) -> Result<Value, PostureProblem> {
     let snapshot = snapshot(root, now).map_err(failed)?;
     let hash = keep(root, &snapshot).map_err(failed)?;
-    let record = Control { by: Some(by), snapshot: Some(hash), ..control(ControlKind::PostureReview, now) };
+    let record =
+        Control { by: Some(by), snapshot: Some(hash), epoch, ..control(ControlKind::PostureReview, now) };
     append(&record).map_err(PostureProblem::NotRecorded)?;
     Ok(json!({"at": now, "by": by.to_string(), "snapshot": hash.to_string(), "size": snapshot.size}))
 }

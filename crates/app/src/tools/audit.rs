@@ -3,8 +3,11 @@
 use crate::data::{read, verifier_key};
 use crate::error::AppError;
 use crate::tools::witnessed::Witnessed;
+use cordon_ledger::custody::Opening;
 use cordon_ledger::witnessed::{Standing, against, demand_quorum, prove_under};
-use cordon_ledger::{Decision, Filter, InclusionProof, LedgerError, Policy};
+use cordon_ledger::{
+    Decision, Filter, InclusionProof, Intent, LedgerError, Policy, Receipt, Record, Unsigned,
+};
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -50,6 +53,7 @@ pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict,
             "verified": true,
             "origin": v.origin,
             "size": v.size,
+            "minimum": v.minimum,
             "root": v.root.iter().map(|b| format!("{b:02x}")).collect::<String>(),
             "tiles": v.tiles,
             "bundles": v.bundles,
@@ -150,4 +154,38 @@ pub fn prove(
         other => other.words(),
     };
     Ok((cordon_ledger::prove(&volume, &key, index)?.to_text(), words))
+}
+
+/// Checks the receipt of an erasure, with the public key alone.
+pub fn receipt(file: &Path, key: &Path) -> Result<Verdict, AppError> {
+    let key = verifier_key(key)?;
+    let text = crate::data::read(file)?;
+    let why = match Receipt::open(&text, &key) {
+        Ok(receipt) => return Ok(Verdict::Good(crate::custody::receipt_json(&receipt, &text))),
+        Err(Unsigned::Malformed) => "it is no receipt",
+        Err(Unsigned::OtherKey) => "it is not signed by this key",
+        Err(Unsigned::BadSignature) => "its signature does not fit its text",
+    };
+    Ok(Verdict::Tampered(json!({"genuine": false, "detail": why})))
+}
+
+/// Whether a body is the one that a record of this data directory commits to.
+pub fn matches(root: &Path, index: u64, body: &Path) -> Result<Value, AppError> {
+    let key = verifier_key(&root.join("keys/ledger.pub"))?;
+    let volume = FileVolume::open_read_only(&root.join("ledger"))?;
+    let vault = FileVolume::open_read_only(root)?;
+    let body = std::fs::read(body).map_err(|e| AppError::file(body, "reading", e))?;
+    let found = match Record::decode(&cordon_ledger::entry(&volume, &key, index)?) {
+        Ok(Record::Intent(Intent { commitment: Some(commitment), .. })) => {
+            cordon_ledger::custody::salts::open(&vault, index, &commitment, &body)?
+        }
+        _ => Opening::NoSalt,
+    };
+    let word = match found {
+        Opening::Same => "same",
+        Opening::Other => "other",
+        Opening::Shredded => "shredded",
+        Opening::NoSalt => "no_salt",
+    };
+    Ok(json!({"record": index, "body": word}))
 }

@@ -27,6 +27,8 @@ struct State {
     behind: (u64, u64),
     /// The thread sleeps without a timer.
     asleep: bool,
+    /// A checkpoint is wanted now.
+    hurry: bool,
     finished: bool,
     abandoned: bool,
 }
@@ -49,6 +51,7 @@ pub(super) struct HandOver {
 struct Taken {
     batches: Vec<(Batch, u64)>,
     behind: (u64, u64),
+    hurry: bool,
     finished: bool,
 }
 
@@ -91,6 +94,12 @@ impl HandOver {
         self.more.notify_one();
     }
 
+    /// A checkpoint is wanted now.
+    pub(super) fn hurry(&self) {
+        self.lock().hurry = true;
+        self.more.notify_one();
+    }
+
     /// One of the threads is gone: the other must not wait for it.
     pub(super) fn abandon(&self) {
         self.lock().abandoned = true;
@@ -113,18 +122,23 @@ impl HandOver {
     /// Waits for batches, the end, or `timer`; without one for as long as it takes.
     fn take(&self, timer: Option<Duration>) -> Taken {
         let mut state = self.lock();
-        if !state.finished && !state.abandoned && !state.eager() {
+        if !state.finished && !state.abandoned && !state.hurry && !state.eager() {
             if let Some(timer) = timer {
                 state = self.more.wait_timeout(state, timer).unwrap_or_else(PoisonError::into_inner).0;
             } else {
-                while state.batches.is_empty() && !state.finished && !state.abandoned {
+                while state.batches.is_empty() && !state.finished && !state.abandoned && !state.hurry {
                     state.asleep = true;
                     state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }
         state.waiting = (0, 0);
-        Taken { batches: std::mem::take(&mut state.batches), behind: state.behind, finished: state.finished }
+        Taken {
+            batches: std::mem::take(&mut state.batches),
+            behind: state.behind,
+            hurry: std::mem::take(&mut state.hurry),
+            finished: state.finished,
+        }
     }
 
     fn is_abandoned(&self) -> bool {
@@ -171,7 +185,7 @@ impl Keeper {
             if taken.finished {
                 return self.publisher.close();
             }
-            if self.remaining_ms() == Some(0) || self.hand_over.crowded(taken.behind) {
+            if taken.hurry || self.remaining_ms() == Some(0) || self.hand_over.crowded(taken.behind) {
                 self.publisher.publish();
                 while self.publisher.step()? {}
                 self.hand_over.published(taken.behind);

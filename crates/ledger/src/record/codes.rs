@@ -199,6 +199,20 @@ code!(
         TornTail = "torn_tail",
         /// Somebody reviewed the posture; `by` is a pseudonym, `snapshot` the hash of what they reviewed.
         PostureReview = "posture_review",
+        /// An epoch of linkable digests began; `of` is its number.
+        EpochBegun = "epoch_begun",
+        /// An epoch's key was destroyed; `of` is its number.
+        EpochShredded = "epoch_shredded",
+        /// The salt of one record's commitment was destroyed; `of` is the record's index.
+        SaltShredded = "salt_shredded",
+        /// The salts of all records before `to` were destroyed; `count` is how many.
+        SaltsShredded = "salts_shredded",
+        /// A legal hold was set; `of` is its number, the other fields its scope.
+        HoldSet = "hold_set",
+        /// A legal hold was lifted; `of` is its number.
+        HoldLifted = "hold_lifted",
+        /// Entries below `of` were given up; `count` is how many bundles.
+        Pruned = "pruned",
     }
 );
 

@@ -7,7 +7,7 @@ use super::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, encode,
 };
-use crate::name::{Bucket, Commitment, Known, Linkable, Name, Word};
+use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
     AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
     UpstreamId,
@@ -55,6 +55,10 @@ impl Fields {
 
     fn flag(&mut self, key: &'static str) -> Decoded<bool> {
         Ok(self.opt(key, |v| (v.as_u64()? == 1).then_some(()))?.is_some())
+    }
+
+    fn epoch(&mut self) -> Decoded<u32> {
+        Ok(self.opt("ep", number)?.unwrap_or(FIRST_EPOCH))
     }
 
     fn count(&mut self, key: &'static str) -> Decoded<u32> {
@@ -204,6 +208,7 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
         policy: f.opt("pv", digest)?,
         detector: f.opt("dv", word)?,
         commitment: f.opt("commit", |v| digest(v).map(Commitment))?,
+        epoch: f.epoch()?,
     })
 }
 
@@ -231,6 +236,7 @@ fn outcome(f: &mut Fields, at: Millis) -> Decoded<Outcome> {
         truncated: f.flag("trunc")?,
         not_inspected: f.list("blind", feature)?,
         opened: f.list("open", failed)?,
+        epoch: f.epoch()?,
     })
 }
 
@@ -247,6 +253,10 @@ fn control(f: &mut Fields, at: Millis) -> Decoded<Control> {
         policy: f.opt("pv", digest)?,
         count: f.opt("n", number)?,
         snapshot: f.opt("snap", digest)?,
+        of: f.opt("of", number)?,
+        from: f.opt("from", number)?,
+        to: f.opt("to", number)?,
+        epoch: f.epoch()?,
     })
 }
 
@@ -293,6 +303,16 @@ impl Record {
             Self::Intent(r) => r.at,
             Self::Outcome(r) => r.at,
             Self::Control(r) => r.at,
+        }
+    }
+
+    /// The epoch of its linkable digests.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        match self {
+            Self::Intent(r) => r.epoch,
+            Self::Outcome(r) => r.epoch,
+            Self::Control(r) => r.epoch,
         }
     }
 

@@ -125,6 +125,11 @@ impl Out {
         self.key_number_opt(key, (n != 0).then_some(n));
     }
 
+    /// The first epoch is not written: records from before there were epochs are of it.
+    fn epoch(&mut self, epoch: u32) {
+        self.key_number_opt("ep", (epoch != crate::name::FIRST_EPOCH).then_some(epoch.into()));
+    }
+
     fn key_flag(&mut self, key: &str, set: bool) {
         if set {
             self.key_number(key, 1);
@@ -274,6 +279,7 @@ impl Intent {
         o.key_hex_opt("pv", self.policy.as_ref().map(|d| d.0.as_slice()));
         o.key_text_opt("dv", self.detector.as_ref().map(crate::Word::as_str));
         o.key_hex_opt("commit", self.commitment.as_ref().map(|c| c.0.0.as_slice()));
+        o.epoch(self.epoch);
         o.close()
     }
 }
@@ -304,6 +310,7 @@ impl Outcome {
         o.key_flag("trunc", self.truncated);
         o.features("blind", &self.not_inspected);
         o.key_list("open", MAX_LIST, &self.opened, |o, f| o.text(f.name()));
+        o.epoch(self.epoch);
         o.close()
     }
 
@@ -330,6 +337,10 @@ impl Control {
         o.key_hex_opt("pv", self.policy.as_ref().map(|d| d.0.as_slice()));
         o.key_number_opt("n", self.count);
         o.key_hex_opt("snap", self.snapshot.as_ref().map(|d| d.0.as_slice()));
+        o.key_number_opt("of", self.of);
+        o.key_number_opt("from", self.from);
+        o.key_number_opt("to", self.to);
+        o.epoch(self.epoch);
         o.close()
     }
 }

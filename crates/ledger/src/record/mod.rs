@@ -146,6 +146,8 @@ pub struct Intent {
     pub detector: Option<Word>,
     /// A salted digest of the body; off by default.
     pub commitment: Option<Commitment>,
+    /// The epoch of its linkable digests.
+    pub epoch: u32,
 }
 
 /// A tool call in an answer, judged before any of it was released.
@@ -210,10 +212,12 @@ pub struct Outcome {
     pub not_inspected: Vec<Feature>,
     /// Which failures the operator had chosen to open, and did occur.
     pub opened: Vec<Failed>,
+    /// The epoch of its linkable digests.
+    pub epoch: u32,
 }
 
 /// What is not an exchange: starts, reloads, keys, kill switches, refusals without a body.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
     /// When.
     pub at: Millis,
@@ -237,6 +241,14 @@ pub struct Control {
     pub count: Option<u64>,
     /// What was reviewed: the SHA-256 of the snapshot that is kept beside the ledger.
     pub snapshot: Option<Digest>,
+    /// Which one, by number: an epoch, a record, a hold, the first entry that is kept.
+    pub of: Option<u64>,
+    /// Not before, where it concerns a time.
+    pub from: Option<Millis>,
+    /// Before, where it concerns a time.
+    pub to: Option<Millis>,
+    /// The epoch of its linkable digests.
+    pub epoch: u32,
 }
 
 /// Any record.

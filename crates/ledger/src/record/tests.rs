@@ -49,6 +49,7 @@ fn intent() -> Intent {
         policy: Some(Digest([0xab; 32])),
         detector: Some(Word::new("2026-11.1")),
         commitment: None,
+        epoch: 1,
     }
 }
 
@@ -87,6 +88,7 @@ fn outcome() -> Outcome {
         truncated: false,
         not_inspected: vec![],
         opened: vec![Failed::Detector],
+        epoch: 1,
     }
 }
 
@@ -103,6 +105,10 @@ fn control() -> Control {
         policy: None,
         count: None,
         snapshot: None,
+        of: None,
+        from: None,
+        to: None,
+        epoch: 1,
     }
 }
 
@@ -141,6 +147,33 @@ fn goldens() {
     insta::assert_snapshot!("intent", text(intent().encode()));
     insta::assert_snapshot!("outcome", text(outcome().encode()));
     insta::assert_snapshot!("control", text(control().encode()));
+    // What came with epochs and erasure: the others stay as they were, byte for byte.
+    insta::assert_snapshot!("control_of_a_later_epoch", text(later().encode()));
+    insta::assert_snapshot!("intent_of_a_later_epoch", text(Intent { epoch: 12, ..intent() }.encode()));
+    insta::assert_snapshot!("outcome_of_a_later_epoch", text(Outcome { epoch: 2, ..outcome() }.encode()));
+}
+
+fn later() -> Control {
+    Control {
+        kind: ControlKind::HoldSet,
+        of: Some(3),
+        from: Some(1_767_225_600_000),
+        to: Some(1_798_761_600_000),
+        epoch: 2,
+        ..control()
+    }
+}
+
+#[test]
+fn an_epoch_has_one_spelling() {
+    let first = String::from_utf8(control().encode()).unwrap();
+    for bad in [",\"ep\":1}", ",\"ep\":4294967296}", ",\"ep\":\"2\"}"] {
+        assert!(Record::decode(first.replace('}', bad).as_bytes()).is_err(), "{bad}");
+    }
+    let Ok(Record::Control(second)) = Record::decode(first.replace('}', ",\"ep\":2}").as_bytes()) else {
+        panic!("it decodes")
+    };
+    assert_eq!(second, Control { epoch: 2, ..control() });
 }
 
 #[test]
@@ -154,7 +187,12 @@ fn a_plain_exchange_takes_under_800_bytes_on_disk() {
 
 #[test]
 fn decode_of_encode_is_the_same() {
-    for record in [Record::Intent(intent()), Record::Outcome(outcome()), Record::Control(control())] {
+    for record in [
+        Record::Intent(intent()),
+        Record::Outcome(outcome()),
+        Record::Control(control()),
+        Record::Control(later()),
+    ] {
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
     }
 }

@@ -61,6 +61,20 @@ classes! {
     JournalGap = "journal-gap",
     /// The journal is broken other than at its end, or differs from what was published.
     JournalDamaged = "journal-damaged",
+    /// The minimum index is none that this ledger's key signed.
+    MinimumChanged = "minimum-changed",
+    /// The log does not say what the minimum index says.
+    MinimumUnbacked = "minimum-unbacked",
+    /// A legal hold is none that this ledger's key signed.
+    HoldChanged = "hold-changed",
+    /// The log tells of a legal hold whose file is not there.
+    HoldMissing = "hold-missing",
+    /// An epoch's key, or the list of epochs, is broken or not there.
+    EpochKeyDamaged = "epoch-key-damaged",
+    /// A salt is not what was written.
+    SaltDamaged = "salt-damaged",
+    /// A receipt, or an order under way, is none that this ledger's key signed.
+    ReceiptChanged = "receipt-changed",
     /// A file that does not belong into a ledger.
     ForeignFile = "foreign-file",
     /// The ledger is older than a checkpoint of it that somebody kept.

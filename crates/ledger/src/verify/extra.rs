@@ -87,7 +87,7 @@ fn partial(
     Err(Tamper::new(Class::PartialInconsistent, path, None, "it is no prefix of its successor").into())
 }
 
-fn walk(volume: &dyn Volume, dir: &str, found: &mut Vec<String>) -> Result<(), LedgerError> {
+pub(crate) fn walk(volume: &dyn Volume, dir: &str, found: &mut Vec<String>) -> Result<(), LedgerError> {
     for name in volume.list(dir)? {
         match name.strip_suffix('/') {
             Some(folder) => walk(volume, &format!("{dir}/{folder}"), found)?,
@@ -98,7 +98,7 @@ fn walk(volume: &dyn Volume, dir: &str, found: &mut Vec<String>) -> Result<(), L
 }
 
 /// Which file a path names; only the canonical spelling counts.
-fn parse(path: &str) -> Option<(Kind, u64, u64)> {
+pub(crate) fn parse(path: &str) -> Option<(Kind, u64, u64)> {
     let (level, rest) = path.strip_prefix("tile/")?.split_once('/')?;
     let kind = if level == "entries" { Kind::Entries } else { Kind::Tile(level.parse().ok()?) };
     let (index, width) = match rest.split_once(".p/") {
