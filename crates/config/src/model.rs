@@ -299,6 +299,14 @@ pub struct Ledger {
     pub durability: Durability,
     /// How often a checkpoint is signed while records come in.
     pub publish_every: Duration,
+    /// Whether an intent holds a salted commitment to the request's body.
+    pub commit: bool,
+    /// How long an epoch of linkable digests lasts; `None`: until the operator begins another.
+    pub epoch: Option<Duration>,
+    /// How long intents and outcomes are kept at least; `None`: for ever.
+    pub keep_exchanges: Option<Duration>,
+    /// How long other records are kept at least; `None`: for ever.
+    pub keep_control: Option<Duration>,
     /// Who cosigns it; nobody when not written.
     pub witnesses: Option<Witnesses>,
 }
@@ -318,14 +326,6 @@ pub struct Witnesses {
     pub plaintext: bool,
     /// PEM file of the only authorities trusted for witnesses; `None`: the system's.
     pub ca_file: Option<String>,
-    /// Whether an intent holds a salted commitment to the request's body.
-    pub commit: bool,
-    /// How long an epoch of linkable digests lasts; `None`: until the operator begins another.
-    pub epoch: Option<Duration>,
-    /// How long intents and outcomes are kept at least; `None`: for ever.
-    pub keep_exchanges: Option<Duration>,
-    /// How long other records are kept at least; `None`: for ever.
-    pub keep_control: Option<Duration>,
 }
 
 /// One `[[budgets]]`: what one model may use, over all agents together.

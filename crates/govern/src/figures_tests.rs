@@ -103,6 +103,10 @@ pub(crate) fn control(kind: ControlKind, at: Millis) -> Control {
         reason: None,
         policy: None,
         count: None,
+        of: None,
+        from: None,
+        to: None,
+        epoch: 1,
         snapshot: None,
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     checkpoint::Checkpoint,
     error::LedgerError,
     files::{self, TileNodes},
+    minimum,
     note::{Signer, VerifierKey},
     proof::{InclusionProof, verify_proof},
     show,
@@ -100,7 +101,9 @@ pub fn leaves<'a>(
     key: &VerifierKey,
 ) -> Result<impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + 'a, LedgerError> {
     let size = verify::checkpoint(volume, key)?.size;
-    let bundles = (0..size.div_ceil(WIDTH)).map(move |n| show::bundle(volume, n, size));
+    // Entries below the minimum index were given up.
+    let first = minimum::lowest(volume, key)? / WIDTH;
+    let bundles = (first..size.div_ceil(WIDTH)).map(move |n| show::bundle(volume, n, size));
     Ok(bundles.flat_map(|bundle| match bundle {
         Ok(entries) => entries.into_iter().map(Ok).collect::<Vec<_>>(),
         Err(e) => vec![Err(e)],

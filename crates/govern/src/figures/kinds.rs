@@ -75,13 +75,15 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         K::KeyRevoked => about.extend([EvidenceId::Iam, EvidenceId::Kill]),
         K::Kill | K::Unkill => about.push(EvidenceId::Kill),
         K::Refusal => about.extend([EvidenceId::Dec, EvidenceId::Iam]),
-        K::TornTail => about.push(EvidenceId::Ret),
+        K::TornTail
+        | K::EpochBegun
+        | K::EpochShredded
+        | K::SaltShredded
+        | K::SaltsShredded
+        | K::HoldSet
+        | K::HoldLifted
+        | K::Pruned => about.push(EvidenceId::Ret),
         K::PostureReview => about.push(EvidenceId::Rev),
-        #[allow(
-            unreachable_patterns,
-            reason = "kinds that are added are counted by name; here they are no sample"
-        )]
-        _ => {}
     }
     reason(r.reason, about);
 }

@@ -77,6 +77,7 @@ pub(crate) const fn control(kind: ControlKind, at: Millis) -> Control {
         reason: None,
         policy: None,
         count: None,
+        snapshot: None,
         of: None,
         from: None,
         to: None,

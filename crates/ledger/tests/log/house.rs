@@ -157,6 +157,7 @@ pub(super) fn start(at: u64) -> Control {
         reason: None,
         policy: None,
         count: None,
+        snapshot: None,
         of: None,
         from: None,
         to: None,
