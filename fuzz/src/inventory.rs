@@ -116,7 +116,7 @@ pub fn scan_weights(data: &[u8]) {
 pub fn scan_logs(data: &[u8]) {
     let (lead, bytes) = led(data);
     let format = FORMATS.get(lead % (FORMATS.len() + 1)).and_then(|n| Format::from_name(n));
-    let mut read = |size: usize| {
+    let read = |size: usize| {
         let mut usage = Usage::default();
         let mut scan = LogScan::new("log", format.clone(), 2026, &mut usage);
         for piece in bytes.chunks(size.max(1)) {
