@@ -52,6 +52,7 @@ pub(crate) fn intent(at: Millis, n: u64) -> Intent {
         policy: Some(Digest([u8::try_from(n / 10).unwrap(); 32])),
         detector: None,
         commitment: None,
+        epoch: 1,
     }
 }
 
@@ -88,6 +89,7 @@ pub(crate) fn outcome(at: Millis, n: u64, of: u64) -> Outcome {
         truncated: false,
         not_inspected: vec![],
         opened: vec![],
+        epoch: 1,
     }
 }
 
