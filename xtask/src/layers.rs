@@ -40,6 +40,7 @@ const TABLE: &[Row] = &[
         true,
     ),
     row("cordon-identity", "crates/identity", &["cordon-types"], true),
+    row("cordon-export", "crates/export", &["cordon-types", "cordon-ledger"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
     row(
         "cordon-store",
@@ -79,6 +80,7 @@ const TABLE: &[Row] = &[
             "cordon-upstream",
             "cordon-proxy",
             "cordon-api",
+            "cordon-export",
         ],
         false,
     ),
@@ -111,6 +113,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("cedar-policy", &["cordon-policy"]),
     ("rusqlite", &["cordon-store"]),
     ("getrandom", &["cordon-app"]),
+    ("object_store", &["cordon-app"]),
     ("anyhow", &["cordon"]),
     ("axum", &[]),
     ("reqwest", &[]),

@@ -18,12 +18,14 @@ pub mod checkpoint;
 pub mod committer;
 pub mod error;
 pub mod files;
+mod filter;
 pub mod journal;
 pub mod log;
 pub mod name;
 pub mod note;
 pub mod proof;
 mod publish;
+pub mod read;
 pub mod record;
 mod recover;
 mod segments;
@@ -36,14 +38,16 @@ pub mod volume;
 pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
 pub use error::LedgerError;
+pub use filter::{Filter, RecordType, Sought};
 pub use log::{Ledger, Recovery};
 pub use name::{Bucket, Catalogue, Commitment, Digester, Known, Linkable, Name, Word};
 pub use note::{Signer, VerifierKey};
 pub use proof::{ConsistencyProof, InclusionProof, consistency, prove, verify_consistency, verify_proof};
+pub use read::{Bundle, Reader};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,
 };
-pub use show::{Filter, Shown, show};
+pub use show::{Shown, show, show_last};
 pub use verify::{Class, Tamper, Verified, verify};
 pub use volume::{Volume, VolumeError};

@@ -51,7 +51,7 @@ enum Way {
     Builtin(Arc<dyn Builtin>),
 }
 
-struct Server {
+pub(crate) struct Server {
     base: BaseUrl,
     own: Own,
     dialer: Dialer,
@@ -83,14 +83,10 @@ impl Client {
         for s in settings {
             let way = match &s.target {
                 Target::Builtin(builtin) => Way::Builtin(builtin.clone()),
-                Target::Url(base) => Way::Server(Box::new(Server {
-                    base: base.clone(),
-                    own: Own::new(&s, base)?,
-                    dialer: Dialer::new(&s, base, &roots, resolver.clone(), spawner.clone())?,
-                    pool: Arc::new(Pool::new(s.pool_idle, s.pool_idle_for, clock.clone())),
-                    head: s.head,
-                    unarmed: s.auth != AuthStyle::None && s.credential.is_none(),
-                })),
+                Target::Url(base) => {
+                    let dialer = Dialer::new(&s, base, &roots, resolver.clone(), spawner.clone())?;
+                    Way::Server(Box::new(Server::new(&s, base, dialer, clock.clone())?))
+                }
             };
             let id = s.id.clone();
             if upstreams.insert(s.id, Upstream { way, idle: s.idle }).is_some() {
@@ -155,8 +151,32 @@ impl Client {
 }
 
 impl Server {
+    pub(crate) fn new(
+        s: &Settings,
+        base: &BaseUrl,
+        dialer: Dialer,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamError> {
+        Ok(Self {
+            base: base.clone(),
+            own: Own::new(s, base)?,
+            dialer,
+            pool: Arc::new(Pool::new(s.pool_idle, s.pool_idle_for, clock)),
+            head: s.head,
+            unarmed: s.auth != AuthStyle::None && s.credential.is_none(),
+        })
+    }
+
     async fn exchange(&self, request: Outgoing, idle: Duration) -> Result<Incoming, UpstreamError> {
         let request = self.prepare(request)?;
+        self.carry(request, idle).await
+    }
+
+    pub(crate) async fn carry(
+        &self,
+        request: Request<Full<Bytes>>,
+        idle: Duration,
+    ) -> Result<Incoming, UpstreamError> {
         if let Some(conn) = self.pool.take() {
             match self.attempt(conn, true, request.clone(), idle).await {
                 // The connection had been closed under us, and nothing of the request left: it was surely not
@@ -169,7 +189,7 @@ impl Server {
         self.attempt(conn, false, request, idle).await
     }
 
-    fn prepare(&self, request: Outgoing) -> Result<Request<Full<Bytes>>, UpstreamError> {
+    pub(crate) fn prepare(&self, request: Outgoing) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let bad = |reason: &str| UpstreamError::BadRequest { reason: reason.to_owned() };
         let Outgoing { method, path, headers, body } = request;
         if method == Method::CONNECT {
