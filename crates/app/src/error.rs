@@ -82,6 +82,17 @@ pub enum AppError {
     /// The demo could not be played.
     #[error("the demo could not be played: {0}")]
     Demo(String),
+    /// A cursor of an export that cannot be used.
+    #[error("the cursor {path}: {reason}")]
+    Cursor {
+        /// Which.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// An export's receiver, or a copy's destination, did not take it.
+    #[error("{0}")]
+    Delivery(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

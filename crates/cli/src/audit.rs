@@ -1,9 +1,9 @@
 //! `audit`: from files and the public key alone.
 
 use crate::args::Audit;
-use crate::output;
+use crate::{output, records};
 use anyhow::Context as _;
-use cordon_app::tools::audit::{self, Verdict, Wanted};
+use cordon_app::tools::audit::{self, Verdict};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,18 +16,10 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
             let key = key.clone().unwrap_or(default_key);
             return Ok(verify(audit::verify(&ledger_dir(ledger), &key)?, *json));
         }
-        Audit::Show { ledger, agent, decision, from, to, last } => {
-            let wanted = Wanted {
-                agent: agent.clone(),
-                decision: decision.clone(),
-                from: *from,
-                to: *to,
-                last: *last,
-            };
-            audit::show(&ledger_dir(ledger), &default_key, &wanted, |index, text| {
-                output::line(&format!("{{\"index\":{index},\"record\":{text}}}"));
-            })?;
-        }
+        Audit::Show(options) => return records::show(root, options),
+        Audit::Reconcile(options) => return records::reconcile(root, options),
+        Audit::Export(options) => return records::export(root, options),
+        Audit::Copy(options) => return records::copy(root, options),
         Audit::Prove { index, ledger, out } => {
             let proof = audit::prove(&ledger_dir(ledger), &default_key, *index)?;
             match out {

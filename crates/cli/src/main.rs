@@ -7,11 +7,13 @@
 
 mod args;
 mod audit;
+mod audit_args;
 mod check;
 mod inspect;
 mod keys;
 mod output;
 mod policy;
+mod records;
 mod serve;
 
 use args::{Cli, Command};

@@ -26,6 +26,7 @@ use cordon_ledger::{Bundle, Record, tree::Hash};
 use data_encoding::HEXLOWER;
 
 pub use syslog::counted;
+pub use words::name;
 
 /// Where leaves come from.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use cordon_ledger::{CallJudged, FindingCount, Name, ObligationCount, PredicateRe
 use cordon_types::Mode;
 
 /// A name of the operator's as it is, any other as `h:` and its digest.
-pub(crate) fn name(name: &Name) -> String {
+#[must_use]
+pub fn name(name: &Name) -> String {
     match name {
         Name::Known(known) => known.as_str().to_owned(),
         Name::Hidden(digest) => format!("h:{digest}"),

@@ -11,6 +11,8 @@
 
 mod count;
 mod report;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 pub use count::{Counted, Key, Tokens};
