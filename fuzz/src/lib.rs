@@ -4,12 +4,14 @@
 //! does not do: make inputs; `smoke` does, and libFuzzer (`targets/`).
 
 mod detect;
+mod export;
 mod flow;
 pub mod seeds;
 mod texts;
 mod wire;
 
 pub use detect::{detect_scan, detect_stream};
+pub use export::{export, usage};
 pub use flow::pipeline;
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
@@ -37,6 +39,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "policy", body: policy, seeds: seeds::policies },
     Target { name: "key", body: key, seeds: seeds::keys },
     Target { name: "record", body: record, seeds: seeds::records },
+    Target { name: "export", body: export, seeds: seeds::records },
+    Target { name: "usage", body: usage, seeds: seeds::usages },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },

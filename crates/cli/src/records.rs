@@ -37,7 +37,10 @@ pub(crate) fn show(root: &Path, options: &Show) -> anyhow::Result<ExitCode> {
     let table = output::is_terminal() && !options.json;
     if table {
         let (time, decision) = ("time", "decision");
-        output::line(&format!("{:>9}  {time:<24}  {:<14}  {:<16}  {decision:<20}  about", "index", "record", "agent"));
+        output::line(&format!(
+            "{:>9}  {time:<24}  {:<14}  {:<16}  {decision:<20}  about",
+            "index", "record", "agent"
+        ));
     }
     records::records((&ledger, &key), &root.join("keys"), &wanted, |index, text, line| {
         if table {
@@ -104,7 +107,10 @@ fn told(answer: &Value, wrong: bool) {
         output::line(&format!("{sign}  {kind:<23} at {:>8}  {at}  {}", n["index"], more.join(", ")));
     }
     if noticed.len() > MOST_PRINTED {
-        output::line(&format!("... {} more; --json has up to 1,000 of each kind", noticed.len() - MOST_PRINTED));
+        output::line(&format!(
+            "... {} more; --json has up to 1,000 of each kind",
+            noticed.len() - MOST_PRINTED
+        ));
     }
     for row in answer["counts"].as_array().into_iter().flatten() {
         output::line(&format!(
@@ -132,7 +138,9 @@ fn told(answer: &Value, wrong: bool) {
         ));
     }
     if answer["usage"]["last_page_missing"] == true {
-        output::line("WRONG  the usage export's last page is missing: fetch all pages and give each with --usage");
+        output::line(
+            "WRONG  the usage export's last page is missing: fetch all pages and give each with --usage",
+        );
     }
     output::line(if wrong { "not complete, or not in agreement" } else { "complete" });
 }

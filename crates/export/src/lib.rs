@@ -67,7 +67,8 @@ impl Leaf {
     pub fn of_bundle(bundle: Bundle, from: u64) -> impl Iterator<Item = Self> {
         let Bundle { first, entries, hashes } = bundle;
         let each = (first..).zip(entries.into_iter().zip(hashes));
-        each.filter(move |(index, _)| *index >= from).map(|(index, (bytes, hash))| Self::new(index, hash, bytes))
+        each.filter(move |(index, _)| *index >= from)
+            .map(|(index, (bytes, hash))| Self::new(index, hash, bytes))
     }
 
     pub(crate) fn hash_text(&self) -> String {

@@ -7,7 +7,8 @@
 
 use crate::{Leaf, Log, syslog, words};
 use cordon_ledger::{
-    CallJudged, Control, ControlKind, Decision, FindingCount, Finish, Intent, Judged, Name, Outcome, Reason, Record,
+    CallJudged, Control, ControlKind, Decision, FindingCount, Finish, Intent, Judged, Name, Outcome, Reason,
+    Record,
 };
 use cordon_types::{AgentId, KeyId, Operation, RequestId};
 use data_encoding::HEXLOWER;
@@ -112,8 +113,7 @@ fn severity(record: Option<&Record>) -> u64 {
 }
 
 /// Who asked, and from where: addresses are not in records, so a key stands for the place.
-fn actor(event: &mut Event, agent: Option<&AgentId>, key: Option<&KeyId>, user: Option<String>) {
-    let app = agent.map_or(UNKNOWN, AgentId::as_str);
+fn actor(event: &mut Event, app: &str, key: Option<&KeyId>, user: Option<String>) {
     let mut actor = json!({"app_name": app});
     let mut from = json!({"name": app});
     if let Some(key) = key {
@@ -125,6 +125,10 @@ fn actor(event: &mut Event, agent: Option<&AgentId>, key: Option<&KeyId>, user: 
     }
     event.insert("actor".into(), actor);
     event.insert("src_endpoint".into(), from);
+}
+
+fn app(agent: Option<&AgentId>) -> &str {
+    agent.map_or(UNKNOWN, AgentId::as_str)
 }
 
 fn api(event: &mut Event, key: &str, value: Value) {
@@ -151,7 +155,10 @@ fn decided(event: &mut Event, judged: &Judged) {
         event.insert("is_alert".into(), true.into());
     }
     if !judged.policies.is_empty() {
-        let policies = judged.policies.iter().map(|p| json!({"decision": judged.decision.name(), "policy": {"uid": p.as_str()}}));
+        let policies = judged
+            .policies
+            .iter()
+            .map(|p| json!({"decision": judged.decision.name(), "policy": {"uid": p.as_str()}}));
         event.insert("authorizations".into(), policies.collect());
     }
 }
@@ -182,7 +189,7 @@ fn request(request: RequestId) -> Value {
 fn intent(log: &Log, leaf: &Leaf, r: &Intent) -> Event {
     let does = if r.operation == Operation::Models { (2, "Read") } else { (OTHER, "Invoke") };
     let mut event = activity(log, leaf, does, r.operation.name());
-    actor(&mut event, r.agent.as_ref(), r.key.as_ref(), r.user.map(|u| u.to_string()));
+    actor(&mut event, app(r.agent.as_ref()), r.key.as_ref(), r.user.map(|u| u.to_string()));
     api(&mut event, "request", request(r.request));
     api(&mut event, "version", r.dialect.name().into());
     if let Some(upstream) = &r.upstream {
@@ -199,7 +206,10 @@ fn intent(log: &Log, leaf: &Leaf, r: &Intent) -> Event {
         event.insert("resources".into(), json!([named(model, "model")]));
     }
     if let Some(agent) = &r.agent {
-        event.insert("message_context".into(), json!({"application": {"name": agent.as_str()}, "ai_role_id": 1}));
+        event.insert(
+            "message_context".into(),
+            json!({"application": {"name": agent.as_str()}, "ai_role_id": 1}),
+        );
     }
     decided(&mut event, &r.judged);
     if let Some(version) = &r.policy {
@@ -228,7 +238,7 @@ fn intent(log: &Log, leaf: &Leaf, r: &Intent) -> Event {
 
 fn outcome(log: &Log, leaf: &Leaf, r: &Outcome) -> Event {
     let mut event = activity(log, leaf, (OTHER, "Answer"), "model.answer");
-    actor(&mut event, r.agent.as_ref(), None, None);
+    actor(&mut event, app(r.agent.as_ref()), None, None);
     api(&mut event, "request", request(r.request));
     let mut response = json!({"code": r.status});
     if r.judged.decision != Decision::Allowed {
@@ -287,7 +297,10 @@ fn control(log: &Log, leaf: &Leaf, r: &Control) -> Event {
         _ => (OTHER, r.kind.name()),
     };
     let mut event = activity(log, leaf, does, r.kind.name());
-    actor(&mut event, r.agent.as_ref(), r.key.as_ref(), r.by.map(|b| b.to_string()));
+    // A refusal is of somebody unknown; all else without an agent is the gateway's or its operator's doing.
+    let nobody = if r.kind == ControlKind::Refusal { UNKNOWN } else { "cordon" };
+    let who = r.agent.as_ref().map_or(nobody, AgentId::as_str);
+    actor(&mut event, who, r.key.as_ref(), r.by.map(|b| b.to_string()));
     if let Some(id) = r.request {
         api(&mut event, "request", request(id));
     }
@@ -308,7 +321,7 @@ fn control(log: &Log, leaf: &Leaf, r: &Control) -> Event {
 
 fn unreadable(log: &Log, leaf: &Leaf) -> Event {
     let mut event = activity(log, leaf, (0, "Unknown"), UNKNOWN);
-    actor(&mut event, None, None, None);
+    actor(&mut event, UNKNOWN, None, None);
     unmapped(&mut event, leaf, Value::Null);
     event
 }
@@ -372,7 +385,8 @@ fn refused_call(log: &Log, leaf: &Leaf, n: usize, call: &CallJudged) -> Event {
 /// An Incident Finding: open from the kill to its lifting, under one id.
 fn incident(log: &Log, leaf: &Leaf, r: &Control) -> Event {
     let set = r.kind == ControlKind::Kill;
-    let mut event = event(log, leaf, INCIDENT_FINDING, if set { 1 } else { 3 }, if set { 5 } else { 1 }, "/i");
+    let mut event =
+        event(log, leaf, INCIDENT_FINDING, if set { 1 } else { 3 }, if set { 5 } else { 1 }, "/i");
     let about = r.target.as_ref().map_or_else(|| UNKNOWN.to_owned(), words::name);
     let info = json!({"uid": format!("{}/kill/{about}", log.origin), "title": "kill_switch", "types": ["kill_switch"]});
     event.insert("finding_info_list".into(), json!([info]));

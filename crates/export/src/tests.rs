@@ -78,7 +78,8 @@ fn csv_has_as_many_fields_in_each_line_and_no_formulas() {
     intent.model = Some(names.name("=cmd|' /C calc'!A0", "model", &made::digester()));
     let mut text = Format::Csv.head().unwrap();
     text.push(b'\n');
-    for leaf in [leaf(0, intent.encode()), leaf(1, made::outcome().encode()), leaf(2, made::kill().encode())] {
+    for leaf in [leaf(0, intent.encode()), leaf(1, made::outcome().encode()), leaf(2, made::kill().encode())]
+    {
         text.extend(Format::Csv.encode(&log(), &[leaf]).concat());
         text.push(b'\n');
     }
@@ -93,7 +94,8 @@ fn csv_has_as_many_fields_in_each_line_and_no_formulas() {
 
 #[test]
 fn a_leaf_gives_the_same_ids_for_ever_and_no_two_the_same() {
-    let leaves = [leaf(7, made::intent().encode()), leaf(8, made::outcome().encode()), leaf(9, made::kill().encode())];
+    let leaves =
+        [leaf(7, made::intent().encode()), leaf(8, made::outcome().encode()), leaf(9, made::kill().encode())];
     let first = lines(Format::Ocsf, &leaves);
     assert_eq!(first, lines(Format::Ocsf, &leaves));
     let uids: std::collections::BTreeSet<String> = first

@@ -102,7 +102,9 @@ impl Filter {
             && self.record.is_none_or(|t| t.is(record))
             && self.request.is_none_or(|r| record.request() == Some(r))
             && self.reason.is_none_or(|r| reasons(record).any(|found| found == r))
-            && self.finding.is_none_or(|k| judged(record).is_some_and(|j| j.findings.iter().any(|f| f.kind == k)))
+            && self
+                .finding
+                .is_none_or(|k| judged(record).is_some_and(|j| j.findings.iter().any(|f| f.kind == k)))
             && self.users.as_ref().is_none_or(|u| user(record).is_some_and(|found| u.contains(&found)))
             && self.model.as_ref().is_none_or(|m| asks_for(record, m))
             && self.tool.as_ref().is_none_or(|t| calls(record, t))
@@ -171,8 +173,10 @@ fn calls(record: &Record, tool: &Sought) -> bool {
 /// Whether a kill's scope is that of a name.
 fn scoped(target: &Name, kind: &str, sought: &Sought) -> bool {
     match target {
-        Name::Known(known) => known.as_str().strip_prefix(kind).is_some_and(|n| sought.text.as_deref() == Some(n)),
-        Name::Hidden(_) => false,
+        Name::Known(known) => {
+            known.as_str().strip_prefix(kind).is_some_and(|n| sought.text.as_deref() == Some(n))
+        }
+        Name::Hidden(digest) => sought.digests.contains(digest),
     }
 }
 

@@ -101,7 +101,10 @@ impl<'a> Reader<'a> {
         let leaf = held.node(0, index)?;
         let proof = tree::inclusion(&mut held, index, self.head.size)?;
         if tree::root_by_inclusion(leaf, index, self.head.size, &proof) != Some(self.head.root) {
-            return Err(wrong("it does not lead to the checkpoint's root; `verify` says which file is wrong").into());
+            return Err(wrong(
+                "it does not lead to the checkpoint's root; `verify` says which file is wrong",
+            )
+            .into());
         }
         Ok(hashes)
     }

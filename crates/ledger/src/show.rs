@@ -4,7 +4,8 @@
 //! as such, never skipped. What it does not do: verify (run [`crate::verify()`] first).
 
 use crate::{
-    error::LedgerError, files, filter::Filter, note::VerifierKey, record::Record, tile, verify, volume::Volume,
+    error::LedgerError, files, filter::Filter, note::VerifierKey, record::Record, tile, verify,
+    volume::Volume,
 };
 
 /// One entry.

@@ -12,6 +12,7 @@ mod log {
     pub(crate) mod committing;
     pub(crate) mod faults;
     pub(crate) mod proofs;
+    pub(crate) mod reading;
     pub(crate) mod tampering;
 }
 

@@ -116,7 +116,11 @@ impl Line {
         let failed = |e: io::Error| UpstreamError::Reset { phase: Phase::BeforeSend, reason: e.to_string() };
         let addresses = self.dialer.addresses().await?;
         let Some(to) = addresses.first() else { return Ok(()) };
-        let any = if to.is_ipv4() { SocketAddr::from(([0, 0, 0, 0], 0)) } else { SocketAddr::from(([0_u16; 8], 0)) };
+        let any = if to.is_ipv4() {
+            SocketAddr::from(([0, 0, 0, 0], 0))
+        } else {
+            SocketAddr::from(([0_u16; 8], 0))
+        };
         let socket = UdpSocket::bind(any).await.map_err(failed)?;
         socket.connect(to).await.map_err(failed)?;
         for message in messages {
@@ -125,7 +129,10 @@ impl Line {
         Ok(())
     }
 
-    async fn within<T>(&self, work: impl Future<Output = Result<T, UpstreamError>>) -> Result<T, UpstreamError> {
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<T, UpstreamError> {
         let late = |_| UpstreamError::TimeoutIdle { limit_ms: self.idle.as_millis() };
         timeout(self.idle, Box::pin(work)).await.map_err(late)?
     }

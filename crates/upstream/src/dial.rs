@@ -198,9 +198,9 @@ impl Dialer {
         let _ = stream.set_nodelay(true);
         match &self.tls {
             None => Ok(Socket::plain(stream)),
-            Some((connector, name)) => Socket::tls(stream, connector, name.clone()).await.map_err(|e| {
-                UpstreamError::Tls { host: self.base.host().to_owned(), reason: e.to_string() }
-            }),
+            Some((connector, name)) => Socket::tls(stream, connector, name.clone())
+                .await
+                .map_err(|e| UpstreamError::Tls { host: self.base.host().to_owned(), reason: e.to_string() }),
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::data::verifier_key;
 use crate::error::AppError;
 use cordon_export::reconcile::{
-    Aliases, Compared, CsvColumns, Kind, Noticed, Report, Tolerance, Usage, UsageError, Walk, compare, read_csv,
-    read_usage,
+    Aliases, Compared, CsvColumns, Kind, Noticed, Report, Tolerance, Usage, UsageError, Walk, compare,
+    read_csv, read_usage,
 };
 use cordon_export::{Leaf, time};
 use cordon_ledger::Reader;
@@ -116,15 +116,20 @@ fn read(path: &Path) -> Result<Vec<u8>, AppError> {
     let mut bytes = Vec::new();
     file.take(MOST_USAGE + 1).read_to_end(&mut bytes).map_err(|e| AppError::file(path, "reading", e))?;
     if bytes.len() as u64 > MOST_USAGE {
-        let large = std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 64 MiB; give a shorter period");
+        let large = std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            "it is larger than 64 MiB; give a shorter period",
+        );
         return Err(AppError::file(path, "reading", large));
     }
     Ok(bytes)
 }
 
 fn told(report: &Report) -> Map<String, Value> {
-    let totals: Map<String, Value> =
-        Kind::ALL.iter().map(|k| (k.name().to_owned(), report.totals.get(k).copied().unwrap_or(0).into())).collect();
+    let totals: Map<String, Value> = Kind::ALL
+        .iter()
+        .map(|k| (k.name().to_owned(), report.totals.get(k).copied().unwrap_or(0).into()))
+        .collect();
     let counts: Vec<Value> = report
         .counts
         .iter()

@@ -159,7 +159,8 @@ fn users(wanted: &Wanted, digesters: &[Digester]) -> Result<Option<Vec<Linkable>
     let mut users = Vec::new();
     if let Some(digits) = &wanted.user_digest {
         let hint = "write the 32 hexadecimal digits that records show";
-        let found = linkable(digits).ok_or_else(|| problem("user-digest", "it is no pseudonym".to_owned(), hint))?;
+        let found =
+            linkable(digits).ok_or_else(|| problem("user-digest", "it is no pseudonym".to_owned(), hint))?;
         users.push(found);
     }
     if let Some(name) = &wanted.user {
@@ -178,14 +179,18 @@ fn sought(path: &str, name: &str, domain: &'static str, digesters: &[Digester]) 
         let digest = linkable(digits).ok_or_else(|| problem(path, "it is no digest".to_owned(), hint))?;
         return Ok(Sought { text: None, digests: vec![digest] });
     }
-    let digests = digesters.iter().map(|d| d.linkable(domain, name.as_bytes())).collect();
+    // A kill's scope that names what no file knows is a digest of its own.
+    let scope = format!("{domain}:{name}");
+    let both = |d: &Digester| [d.linkable(domain, name.as_bytes()), d.linkable("kill", scope.as_bytes())];
+    let digests = digesters.iter().flat_map(both).collect();
     Ok(Sought { text: Some(name.to_owned()), digests })
 }
 
 /// Those of the epochs whose keys are at hand.
 fn digesters(keys: &Path) -> Vec<Digester> {
     let Ok(text) = read(&keys.join("epoch.key")).map(Zeroizing::new) else { return Vec::new() };
-    let (Some(high), Some(low)) = (text.get(..32).and_then(request), text.get(32..64).and_then(request)) else {
+    let (Some(high), Some(low)) = (text.get(..32).and_then(request), text.get(32..64).and_then(request))
+    else {
         return Vec::new();
     };
     let mut key = Zeroizing::new([0; 32]);

@@ -199,7 +199,14 @@ impl Walk {
         self.report
     }
 
-    fn notice(&mut self, kind: Kind, index: u64, at: Millis, request: Option<RequestId>, amount: Option<u64>) {
+    fn notice(
+        &mut self,
+        kind: Kind,
+        index: u64,
+        at: Millis,
+        request: Option<RequestId>,
+        amount: Option<u64>,
+    ) {
         self.report.notice(Noticed { kind, index, at, request, amount });
     }
 
@@ -225,7 +232,8 @@ impl Walk {
     fn intent(&mut self, index: u64, r: &Intent) {
         self.report.intents += 1;
         // What was refused, and what needs no upstream, has this one leaf.
-        let goes = r.upstream.is_some() && matches!(r.judged.decision, Decision::Allowed | Decision::Observed);
+        let goes =
+            r.upstream.is_some() && matches!(r.judged.decision, Decision::Allowed | Decision::Observed);
         if !goes {
             return;
         }

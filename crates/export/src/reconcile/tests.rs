@@ -66,7 +66,8 @@ fn what_needs_no_outcome_is_not_missed() {
     let refused = Record::Intent(Intent { judged, ..refused });
     let Record::Intent(listed) = intent(2, T0) else { unreachable!() };
     let listed = Record::Intent(Intent { upstream: None, model: None, ..listed });
-    let report = check(vec![control(ControlKind::Start, T0), refused, listed, control(ControlKind::Stop, T0)], &[]);
+    let report =
+        check(vec![control(ControlKind::Start, T0), refused, listed, control(ControlKind::Stop, T0)], &[]);
     assert!(report.counts.is_empty());
 }
 
@@ -88,7 +89,8 @@ fn each_wrong_thing_is_named() {
     check(vec![start(), outcome(1, 99, T0)], &[(Kind::Unmatched, 1)]);
     check(vec![start(), intent(1, T0), outcome(1, 1, T0), outcome(1, 1, T0)], &[(Kind::Duplicate, 3)]);
     // A stop, and a gap.
-    let report = check(vec![start(), stop(T0 + 5), control(ControlKind::Start, T0 + 65_000)], &[(Kind::Down, 2)]);
+    let report =
+        check(vec![start(), stop(T0 + 5), control(ControlKind::Start, T0 + 65_000)], &[(Kind::Down, 2)]);
     assert_eq!(report.noticed[0].amount, Some(64_995));
     check(vec![start(), control(ControlKind::TornTail, T0)], &[(Kind::TornTail, 1)]);
 }
@@ -180,12 +182,16 @@ fn ours_and_theirs() {
     let rows = compare(&report.counts, &theirs, Some("elsewhere"));
     assert_eq!(rows[0].differences(), [2, 1624, 380]);
     // One request more than we know of is what this is for.
-    let more = usage(&OPENAI.replace("\"num_model_requests\":1,\"model\"", "\"num_model_requests\":2,\"model\"")).unwrap();
+    let more =
+        usage(&OPENAI.replace("\"num_model_requests\":1,\"model\"", "\"num_model_requests\":2,\"model\""))
+            .unwrap();
     let rows = compare(&report.counts, &more, None);
     assert_eq!(rows[0].differences(), [1, 0, 0]);
     assert!(!rows[0].agree(100) && rows[0].agree(334));
     // Of days that it does not speak of, it says nothing.
-    let later = usage(&OPENAI.replace("1795564800", "1795651200").replace(":1795651200,\n", ":1795737600,\n")).unwrap();
+    let later =
+        usage(&OPENAI.replace("1795564800", "1795651200").replace(":1795651200,\n", ":1795737600,\n"))
+            .unwrap();
     assert!(compare(&report.counts, &later, None).iter().all(|row| row.day == "2026-11-26"));
 }
 
@@ -201,10 +207,19 @@ fn bad_exports_say_what_to_do() {
         ("{\"data\":[{\"start_time\":1844674407370955,\"results\":[]}]}", "beyond all calendars"),
         ("{\"data\":[{\"start_time\":0,\"end_time\":604800,\"results\":[]}]}", "bucket_width=1d"),
         ("{\"data\":[{\"start_time\":0}]}", "a list `results`"),
-        ("{\"data\":[{\"start_time\":0,\"results\":[{\"input_tokens\":1,\"model\":null}]}]}", "group_by=model"),
+        (
+            "{\"data\":[{\"start_time\":0,\"results\":[{\"input_tokens\":1,\"model\":null}]}]}",
+            "group_by=model",
+        ),
         ("{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"m\"}]}]}", "neither `input_tokens`"),
-        ("{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"m\",\"input_tokens\":-1}]}]}", "a whole number"),
-        ("{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"m\",\"input_tokens\":1.5}]}]}", "a whole number"),
+        (
+            "{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"m\",\"input_tokens\":-1}]}]}",
+            "a whole number",
+        ),
+        (
+            "{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"m\",\"input_tokens\":1.5}]}]}",
+            "a whole number",
+        ),
     ];
     for (text, expected) in table {
         let said = usage(text).unwrap_err().to_string();
@@ -214,7 +229,8 @@ fn bad_exports_say_what_to_do() {
 
 #[test]
 fn names_in_exports_cannot_act_on_a_terminal() {
-    let text = "{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"\\u001b[2J\\u009b\",\"input_tokens\":1}]}]}";
+    let text =
+        "{\"data\":[{\"start_time\":0,\"results\":[{\"model\":\"\\u001b[2J\\u009b\",\"input_tokens\":1}]}]}";
     let found = usage(text).unwrap();
     assert!(found.rows.keys().all(|(_, model)| model == "?[2J?"), "{found:?}");
 }
@@ -232,12 +248,22 @@ fn csv_by_named_columns() {
     assert_eq!(found.rows.len(), 2);
     let table = [
         ("a,b\n1,2\n", "no column `usage_date`"),
-        ("usage_date,model_version,no_cache,cache_write,cache_read,out\nx,m,1,1,1,1\n", "line 2: the day must be"),
-        ("usage_date,model_version,no_cache,cache_write,cache_read,out\n2026-11-25,m,1,1,1,-1\n", "a whole number"),
-        ("usage_date,model_version,no_cache,cache_write,cache_read,out\n2026-11-25,m\n", "line 2: it is no line"),
+        (
+            "usage_date,model_version,no_cache,cache_write,cache_read,out\nx,m,1,1,1,1\n",
+            "line 2: the day must be",
+        ),
+        (
+            "usage_date,model_version,no_cache,cache_write,cache_read,out\n2026-11-25,m,1,1,1,-1\n",
+            "a whole number",
+        ),
+        (
+            "usage_date,model_version,no_cache,cache_write,cache_read,out\n2026-11-25,m\n",
+            "line 2: it is no line",
+        ),
     ];
     for (text, expected) in table {
-        let said = read_csv(text.as_bytes(), &columns, &Aliases::default(), &mut Usage::default()).unwrap_err();
+        let said =
+            read_csv(text.as_bytes(), &columns, &Aliases::default(), &mut Usage::default()).unwrap_err();
         assert!(said.to_string().contains(expected), "{said}");
     }
     for map in ["nonsense", "colour=red", "day"] {

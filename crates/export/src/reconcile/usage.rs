@@ -37,7 +37,9 @@ pub enum UsageError {
         problem: &'static str,
     },
     /// A column is not there.
-    #[error("there is no column `{0}`; name the columns with --usage-columns day=..,model=..,input=..,output=..")]
+    #[error(
+        "there is no column `{0}`; name the columns with --usage-columns day=..,model=..,input=..,output=.."
+    )]
     NoColumn(String),
     /// The map of columns cannot be read.
     #[error("`{0}` names no column: write day=..,model=..,requests=..,input=A+B,output=..,cached=..")]
@@ -73,7 +75,8 @@ pub struct Aliases(pub BTreeMap<String, String>);
 
 impl Aliases {
     fn ours(&self, theirs: &str) -> String {
-        let clean: String = theirs.chars().map(|c| if c.is_control() { '?' } else { c }).take(MOST_NAME).collect();
+        let clean: String =
+            theirs.chars().map(|c| if c.is_control() { '?' } else { c }).take(MOST_NAME).collect();
         self.0.get(&clean).cloned().unwrap_or(clean)
     }
 }
@@ -268,7 +271,9 @@ pub fn read_csv(
             })
         };
         let day = csv_day(row.get(day_at).unwrap_or_default());
-        let Some(day) = day else { return shape(at, "the day must be 2026-11-25, RFC 3339, or seconds since 1970") };
+        let Some(day) = day else {
+            return shape(at, "the day must be 2026-11-25, RFC 3339, or seconds since 1970");
+        };
         let model = aliases.ours(row.get(model_at).unwrap_or_default().trim());
         let requests = if requests_at.is_empty() { None } else { Some(sum(&requests_at)?) };
         let tokens = Tokens { input: sum(&input_at)?, output: sum(&output_at)?, cached: sum(&cached_at)? };

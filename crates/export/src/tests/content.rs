@@ -3,8 +3,8 @@
 use super::{leaf, lines, made};
 use crate::Format;
 use cordon_ledger::{
-    Bucket, CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Known, Name,
-    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, Word,
+    Bucket, CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Known,
+    Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, Word,
 };
 use cordon_types::{AgentId, Dialect, Digest, Feature, FindingKind, Mode, Operation, RequestId, SpanKind};
 use proptest::collection::vec;
@@ -21,7 +21,8 @@ const HOSTILE: &str = "Kanarienvogel";
 fn name(domain: &'static str) -> impl Strategy<Value = Name> {
     let hostile = "[ -~]{0,12}".prop_map(|around| format!("{around}{HOSTILE}{around}"));
     let own = select(made::NAMES.to_vec()).prop_map(str::to_owned);
-    prop_oneof![3 => hostile, 1 => own].prop_map(move |n| made::catalogue().name(&n, domain, &made::digester()))
+    prop_oneof![3 => hostile, 1 => own]
+        .prop_map(move |n| made::catalogue().name(&n, domain, &made::digester()))
 }
 
 fn known() -> impl Strategy<Value = Known> {
@@ -86,9 +87,14 @@ fn intent() -> impl Strategy<Value = Intent> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    let call = (name("tool"), select(Decision::ALL), option::of(select(Reason::ALL)), vec(predicate(), 0..3)).prop_map(
-        |(tool, decision, reason, predicates)| CallJudged { tool, decision, reason, policies: vec![], predicates },
-    );
+    let call = (name("tool"), select(Decision::ALL), option::of(select(Reason::ALL)), vec(predicate(), 0..3))
+        .prop_map(|(tool, decision, reason, predicates)| CallJudged {
+            tool,
+            decision,
+            reason,
+            policies: vec![],
+            predicates,
+        });
     let parts = (judged(), vec(call, 0..4), select(Finish::ALL), any::<(u64, u64, u16)>());
     parts.prop_map(|(judged, calls, finish, (tokens, intent, status))| Outcome {
         judged,
@@ -104,7 +110,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn control() -> impl Strategy<Value = Control> {
-    (select(ControlKind::ALL), option::of(name("kill")), option::of(select(Reason::ALL)), option::of(any::<u64>()))
+    (
+        select(ControlKind::ALL),
+        option::of(name("kill")),
+        option::of(select(Reason::ALL)),
+        option::of(any::<u64>()),
+    )
         .prop_map(|(kind, target, reason, count)| Control {
             target,
             reason,
@@ -116,7 +127,11 @@ fn control() -> impl Strategy<Value = Control> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    prop_oneof![intent().prop_map(Record::Intent), outcome().prop_map(Record::Outcome), control().prop_map(Record::Control)]
+    prop_oneof![
+        intent().prop_map(Record::Intent),
+        outcome().prop_map(Record::Outcome),
+        control().prop_map(Record::Control)
+    ]
 }
 
 /// Every string in a JSON value; keys too.
@@ -152,7 +167,8 @@ fn words() -> BTreeSet<String> {
     words.extend(Failed::ALL.iter().map(|r| r.name().to_owned()));
     words.extend(Obligation::ALL.iter().map(|r| r.name().to_owned()));
     words.extend(Feature::ALL.iter().map(|r| r.name().to_owned()));
-    let more = ["dev", "other", "support-bot", "openai", "k1abc", "2026-11.1", "domains", "cordon.local", "0.1.0"];
+    let more =
+        ["dev", "other", "support-bot", "openai", "k1abc", "2026-11.1", "domains", "cordon.local", "0.1.0"];
     let own = ["messages", "model.answer", "anthropic-messages", "chat.completions"];
     words.extend(made::NAMES.into_iter().chain(more).chain(own).flat_map(tokens));
     words

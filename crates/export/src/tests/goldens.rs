@@ -3,6 +3,8 @@
 use super::{leaf, lines, made};
 use crate::{Format, Leaf};
 use cordon_ledger::{Control, ControlKind, Reason};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 fn leaves() -> Vec<Leaf> {
     let refusal = Control {
@@ -18,8 +20,19 @@ fn leaves() -> Vec<Leaf> {
     ]
 }
 
+/// With sorted keys: whether serde_json keeps their order depends on what else is built.
 fn pretty(line: &str) -> String {
-    serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(line).unwrap()).unwrap()
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let ordered: BTreeMap<String, Value> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+                Value::Object(ordered.into_iter().collect())
+            }
+            Value::Array(all) => all.into_iter().map(sorted).collect(),
+            other => other,
+        }
+    }
+    serde_json::to_string_pretty(&sorted(serde_json::from_str(line).unwrap())).unwrap()
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Records to export.
 
 use cordon_ledger::{
-    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, Failed, FindingCount, Finish, Intent,
-    Judged, Labels, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
+    Bucket, CallJudged, Catalogue, Control, ControlKind, Decision, Digester, Failed, FindingCount, Finish,
+    Intent, Judged, Labels, Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Word,
 };
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, ModelName, Mode, Operation, RequestId, SpanKind, UpstreamId,
+    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Mode, ModelName, Operation, RequestId, SpanKind,
+    UpstreamId,
 };
 
 pub(crate) fn digester() -> Digester {

@@ -13,7 +13,8 @@ use http::header::AUTHORIZATION;
 use http_body_util::BodyExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
+    HttpService,
 };
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, ObjectStoreExt as _, RetryConfig};
@@ -61,14 +62,18 @@ struct Credentials {
 impl Bucket {
     pub(super) fn open(to: &str, access: &Access) -> Result<Self, AppError> {
         let bad = |why: String| AppError::Delivery(format!("{to}: {why}"));
-        let (bucket, prefix) = to.trim_start_matches("s3://").split_once('/').unwrap_or((to.trim_start_matches("s3://"), ""));
-        if bucket.is_empty() || bucket.bytes().any(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'-' | b'.' | b'_')) {
+        let (bucket, prefix) =
+            to.trim_start_matches("s3://").split_once('/').unwrap_or((to.trim_start_matches("s3://"), ""));
+        if bucket.is_empty()
+            || bucket.bytes().any(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'-' | b'.' | b'_'))
+        {
             return Err(bad("write it as s3://bucket/prefix".to_owned()));
         }
         let environment = |names: &[&str]| names.iter().find_map(|name| environment(name));
         let region = access.region.clone().or_else(|| environment(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-        let endpoint = access.endpoint.clone().or_else(|| environment(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+        let endpoint =
+            access.endpoint.clone().or_else(|| environment(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let base = BaseUrl::parse(&endpoint).map_err(|e| bad(format!("the endpoint {endpoint}: {e}")))?;
         let credentials = credentials(access)?;
@@ -125,7 +130,8 @@ impl Bucket {
 
 /// What the store said, on one line: its answers are XML.
 fn failed(path: &str, e: &object_store::Error) -> AppError {
-    let text: String = e.to_string().split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect();
+    let text: String =
+        e.to_string().split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect();
     AppError::Delivery(format!("`{path}`: {text}"))
 }
 
@@ -145,7 +151,9 @@ fn credentials(access: &Access) -> Result<Credentials, AppError> {
     let id = environment("AWS_ACCESS_KEY_ID");
     let secret = environment("AWS_SECRET_ACCESS_KEY").map(Secret::new);
     let (Some(id), Some(secret)) = (id, secret) else {
-        return Err(missing("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with --credentials"));
+        return Err(missing(
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with --credentials",
+        ));
     };
     Ok(Credentials { id, secret, token: environment("AWS_SESSION_TOKEN").map(Secret::new) })
 }
@@ -207,7 +215,8 @@ impl Carrier {
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let host = parts.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-        let port = parts.uri.port_u16().unwrap_or(if parts.uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let port =
+            parts.uri.port_u16().unwrap_or(if parts.uri.scheme_str() == Some("http") { 80 } else { 443 });
         // SECURITY: a signature is for one host, and so is the connection.
         if format!("{host}:{port}") != self.0.authority {
             let reason = "the request is for another host than the endpoint's".to_owned();
@@ -238,9 +247,9 @@ impl Carrier {
 /// What `object_store` may try again.
 fn told(e: UpstreamError) -> HttpError {
     let kind = match &e {
-        UpstreamError::Connect { .. } | UpstreamError::Resolve { .. } | UpstreamError::TimeoutConnect { .. } => {
-            HttpErrorKind::Connect
-        }
+        UpstreamError::Connect { .. }
+        | UpstreamError::Resolve { .. }
+        | UpstreamError::TimeoutConnect { .. } => HttpErrorKind::Connect,
         UpstreamError::TimeoutHead { .. } | UpstreamError::TimeoutIdle { .. } => HttpErrorKind::Timeout,
         UpstreamError::Reset { .. } | UpstreamError::Truncated => HttpErrorKind::Interrupted,
         _ => HttpErrorKind::Unknown,

@@ -52,12 +52,16 @@ impl Place {
             return Ok(Self::Bucket(Box::new(Bucket::open(to, access)?)));
         }
         if to.contains("://") {
-            return Err(AppError::Delivery(format!("`{to}` is not known: give a directory or s3://bucket/prefix")));
+            return Err(AppError::Delivery(format!(
+                "`{to}` is not known: give a directory or s3://bucket/prefix"
+            )));
         }
         let folder = PathBuf::from(to);
         let same = || Some(folder.canonicalize().ok()? == ledger.canonicalize().ok()?);
         if same().unwrap_or(false) {
-            return Err(AppError::Delivery("the copy would be the ledger itself: name another directory".to_owned()));
+            return Err(AppError::Delivery(
+                "the copy would be the ledger itself: name another directory".to_owned(),
+            ));
         }
         Ok(Self::Folder(FileVolume::open(&folder)?))
     }
@@ -77,7 +81,9 @@ impl Place {
         }
         for (path, bytes) in files {
             if self.read(path)?.as_ref() != Some(bytes) {
-                return Err(AppError::Delivery(format!("`{path}` does not read back as it was written; check the store")));
+                return Err(AppError::Delivery(format!(
+                    "`{path}` does not read back as it was written; check the store"
+                )));
             }
         }
         Ok(())

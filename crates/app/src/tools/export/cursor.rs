@@ -52,8 +52,9 @@ impl Keeper {
             Err(e) => return Err(AppError::file(path, "reading", e)),
             Ok(_) => crate::data::read(path)?,
         };
-        let cursor: Cursor = serde_json::from_str(&text)
-            .map_err(|e| refuse(format!("it is no cursor ({e}); name another file, or remove it to begin anew")))?;
+        let cursor: Cursor = serde_json::from_str(&text).map_err(|e| {
+            refuse(format!("it is no cursor ({e}); name another file, or remove it to begin anew"))
+        })?;
         let same = [
             ("log", &cursor.log, &fresh.log),
             ("format", &cursor.format, &fresh.format),
@@ -61,7 +62,9 @@ impl Keeper {
         ];
         for (what, had, wanted) in same {
             if had != wanted {
-                let text = format!("it belongs to another {what} (`{had}`, not `{wanted}`); use a cursor file for each");
+                let text = format!(
+                    "it belongs to another {what} (`{had}`, not `{wanted}`); use a cursor file for each"
+                );
                 return Err(refuse(text));
             }
         }

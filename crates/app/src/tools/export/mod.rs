@@ -10,9 +10,9 @@
 
 mod cursor;
 mod send;
+mod target;
 #[cfg(test)]
 mod tests;
-mod target;
 
 pub(crate) use send::{Here, settings};
 
@@ -70,7 +70,12 @@ pub struct Exported {
 }
 
 /// Exports, and tells `note` what goes wrong on the way and is tried again.
-pub fn export(ledger: &Path, key: &Path, job: &Job, note: &mut dyn FnMut(&str)) -> Result<Exported, AppError> {
+pub fn export(
+    ledger: &Path,
+    key: &Path,
+    job: &Job,
+    note: &mut dyn FnMut(&str),
+) -> Result<Exported, AppError> {
     let format = Format::from_name(&job.format).ok_or_else(|| {
         let all = Format::ALL.map(Format::name).join(", ");
         AppError::Problems(cordon_types::Problems(vec![cordon_types::Problem::new(
@@ -82,7 +87,8 @@ pub fn export(ledger: &Path, key: &Path, job: &Job, note: &mut dyn FnMut(&str)) 
     let target = Target::parse(&job.to, format)?;
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     runtime.block_on(async {
         let sender = Sender::new(&target, format, job.bearer.as_deref(), job.ca.as_deref())?;
         let log = Log {
@@ -90,7 +96,8 @@ pub fn export(ledger: &Path, key: &Path, job: &Job, note: &mut dyn FnMut(&str)) 
             version: env!("CARGO_PKG_VERSION"),
             enterprise: job.enterprise.unwrap_or(EXAMPLE_ENTERPRISE),
         };
-        let keeper = job.cursor.as_deref().map(|path| Keeper::open(path, &log.origin, format, &job.to)).transpose()?;
+        let keeper =
+            job.cursor.as_deref().map(|path| Keeper::open(path, &log.origin, format, &job.to)).transpose()?;
         let next = keeper.as_ref().filter(|k| k.cursor().size > 0).map_or(job.start, |k| k.cursor().next);
         let mut run = Run {
             log,
@@ -102,7 +109,11 @@ pub fn export(ledger: &Path, key: &Path, job: &Job, note: &mut dyn FnMut(&str)) 
             retries: (!job.follow).then_some(job.retries),
             note,
         };
-        if job.follow { run.follow(&volume, &key).await } else { run.once(&volume, &key).await.map(|()| run.done) }
+        if job.follow {
+            run.follow(&volume, &key).await
+        } else {
+            run.once(&volume, &key).await.map(|()| run.done)
+        }
     })
 }
 
@@ -169,7 +180,8 @@ impl Run<'_> {
         if let Some((size, root)) = self.seen
             && !reader.grew_from(size, &root)?
         {
-            let reason = "the log did not grow from the one that was read a moment ago: it was rewritten or put back";
+            let reason =
+                "the log did not grow from the one that was read a moment ago: it was rewritten or put back";
             return Err(AppError::Delivery(reason.to_owned()));
         }
         let Some(keeper) = self.keeper.as_ref().filter(|k| self.seen.is_none() && k.cursor().size > 0) else {
@@ -189,7 +201,8 @@ impl Run<'_> {
                     return Err(AppError::Delivery(format!("{why} (entry {} on)", self.done.next)));
                 }
                 Err(Refused::Later(why, _)) if self.retries.is_some_and(|most| tried >= most) => {
-                    let text = format!("{why}; given up after {} attempts (entry {} on)", tried + 1, self.done.next);
+                    let text =
+                        format!("{why}; given up after {} attempts (entry {} on)", tried + 1, self.done.next);
                     return Err(AppError::Delivery(text));
                 }
                 Err(Refused::Later(why, after)) => {

@@ -58,7 +58,11 @@ impl Spawn for Here {
 }
 
 /// What a receiver's settings are made of.
-pub(crate) fn settings(base: &BaseUrl, bearer: Option<&Path>, ca: Option<&Path>) -> Result<Settings, AppError> {
+pub(crate) fn settings(
+    base: &BaseUrl,
+    bearer: Option<&Path>,
+    ca: Option<&Path>,
+) -> Result<Settings, AppError> {
     let id = UpstreamId::new("receiver").map_err(|e| AppError::Record(e.to_string()))?;
     let mut settings = Settings::new(id, cordon_upstream::Target::Url(base.clone()));
     // Collectors stand on the same machine or network more often than not, and the operator has named this one.
@@ -94,7 +98,9 @@ impl Sender {
                 let line = Line::new(&settings(base, None, ca)?, Arc::new(Here))?;
                 Self::Stream { line: Box::new(line), format }
             }
-            Target::Datagrams(base) => Self::Datagrams(Box::new(Line::new(&settings(base, None, ca)?, Arc::new(Here))?)),
+            Target::Datagrams(base) => {
+                Self::Datagrams(Box::new(Line::new(&settings(base, None, ca)?, Arc::new(Here))?))
+            }
         })
     }
 
@@ -200,7 +206,8 @@ async fn post(delivery: &Delivery, path: &str, format: Format, body: Bytes) -> R
     if !passing {
         return Err(Refused::Never(format!("{text}: check the address, the path and the credential")));
     }
-    let after = answer.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
+    let after =
+        answer.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
     Err(Refused::Later(text, after.map(Duration::from_secs)))
 }
 

@@ -40,7 +40,9 @@ impl Target {
         };
         let target = match text.split_once("://") {
             None if text == "-" => Self::Stdout,
-            None if text.is_empty() => return Err(bad("it is empty".into(), "name a file, `-`, or an address")),
+            None if text.is_empty() => {
+                return Err(bad("it is empty".into(), "name a file, `-`, or an address"));
+            }
             None => Self::File(PathBuf::from(text)),
             Some(("http" | "https", rest)) => {
                 let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -61,7 +63,8 @@ impl Target {
                     "udp" => Some(SYSLOG_UDP_PORT),
                     _ => None,
                 };
-                let has_port = rest.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+                let has_port =
+                    rest.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
                 let whole = match default {
                     Some(port) if !has_port => format!("{rest}:{port}"),
                     None if !has_port => return Err(bad("it has no port".into(), "write tcp://host:port")),

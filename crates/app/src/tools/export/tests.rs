@@ -47,13 +47,20 @@ fn a_cursor_belongs_to_one_log_format_and_receiver() {
     assert!(!path.exists(), "nothing was acknowledged");
     keeper.save(5, 9, &hex(&[3; 32])).unwrap();
     assert_eq!(open("a/1", Format::Ocsf, "x").unwrap().cursor().next, 5);
-    for (log, format, to, why) in
-        [("b/2", Format::Ocsf, "x", "log"), ("a/1", Format::Csv, "x", "format"), ("a/1", Format::Ocsf, "y", "receiver")]
-    {
+    for (log, format, to, why) in [
+        ("b/2", Format::Ocsf, "x", "log"),
+        ("a/1", Format::Csv, "x", "format"),
+        ("a/1", Format::Ocsf, "y", "receiver"),
+    ] {
         let said = open(log, format, to).err().unwrap().to_string();
         assert!(said.contains(&format!("another {why}")), "{said}");
     }
-    for bad in ["", "{}", "[]", "{\"v\":1,\"log\":\"a/1\",\"format\":\"ocsf\",\"to\":\"x\",\"next\":9,\"size\":1,\"root\":\"\"}"] {
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        "{\"v\":1,\"log\":\"a/1\",\"format\":\"ocsf\",\"to\":\"x\",\"next\":9,\"size\":1,\"root\":\"\"}",
+    ] {
         std::fs::write(&path, bad).unwrap();
         assert!(open("a/1", Format::Ocsf, "x").is_err(), "{bad}");
     }
