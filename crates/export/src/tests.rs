@@ -3,7 +3,7 @@
 
 mod content;
 mod goldens;
-mod made;
+pub(crate) mod made;
 
 use crate::{Format, Leaf, Log, counted, time};
 use cordon_ledger::tree;

@@ -1,5 +1,6 @@
 //! Logs with one thing wrong each, and usage exports good and bad.
 
+use super::usage::Used;
 use super::*;
 use crate::tests::made;
 use cordon_ledger::{Known, Name};

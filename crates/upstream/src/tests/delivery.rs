@@ -121,3 +121,43 @@ fn metadata_addresses_stay_refused() {
         }
     });
 }
+
+#[tokio::test]
+async fn an_encrypted_stream_names_no_protocol_and_trusts_the_authority_given() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![made.cert.der().clone()],
+            rustls_pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut s = settings(&format!("https://{}", listener.local_addr().unwrap()));
+    // Without the authority it is a stranger.
+    let line = Line::new(&Settings { ca: Some(vec![stranger()]), ..s.clone() }, Arc::new(Tracked)).unwrap();
+    let (sent, _) = tokio::join!(line.stream(b"x"), async {
+        acceptor.accept(listener.accept().await.unwrap().0).await.err()
+    });
+    assert!(matches!(sent, Err(UpstreamError::Tls { .. })), "{sent:?}");
+    s.ca = Some(vec![made.cert.der().clone()]);
+    let line = Line::new(&s, Arc::new(Tracked)).unwrap();
+    let (sent, (taken, protocol)) = tokio::join!(line.stream(b"a message"), async {
+        let mut peer = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut taken = Vec::new();
+        peer.read_to_end(&mut taken).await.unwrap();
+        let protocol = peer.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        peer.shutdown().await.unwrap();
+        (taken, protocol)
+    });
+    sent.unwrap();
+    assert_eq!((taken.as_slice(), protocol), (b"a message".as_slice(), None));
+}
+
+fn stranger() -> rustls_pki_types::CertificateDer<'static> {
+    super::tls::authority().0
+}
