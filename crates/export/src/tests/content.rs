@@ -167,8 +167,18 @@ fn words() -> BTreeSet<String> {
     words.extend(Failed::ALL.iter().map(|r| r.name().to_owned()));
     words.extend(Obligation::ALL.iter().map(|r| r.name().to_owned()));
     words.extend(Feature::ALL.iter().map(|r| r.name().to_owned()));
-    let more =
-        ["dev", "other", "support-bot", "openai", "k1abc", "2026-11.1", "domains", "cordon.local", "0.1.0"];
+    let more = [
+        "dev",
+        "other",
+        "support-bot",
+        "openai",
+        "k1abc",
+        "req",
+        "2026-11.1",
+        "domains",
+        "cordon.local",
+        "0.1.0",
+    ];
     let own = ["messages", "model.answer", "anthropic-messages", "chat.completions"];
     words.extend(made::NAMES.into_iter().chain(more).chain(own).flat_map(tokens));
     words
