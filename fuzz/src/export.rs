@@ -20,7 +20,9 @@ pub fn export(data: &[u8]) {
                     assert!(serde_json::from_slice::<IgnoredAny>(&line).is_ok(), "no JSON");
                     assert!(!line.contains(&b'\n'), "a line has a line end in it");
                 }
-                Format::Syslog => assert!(line.starts_with(b"<") && line.ends_with(b"]") && !line.contains(&b'\n')),
+                Format::Syslog => {
+                    assert!(line.starts_with(b"<") && line.ends_with(b"]") && !line.contains(&b'\n'))
+                }
                 Format::Csv => assert!(!line.is_empty()),
             }
         }
