@@ -3,20 +3,11 @@
 use super::{Ticks, Tracked, post, read, settings};
 use crate::{AuthStyle, Delivery, Line, Settings, UpstreamError};
 use http::HeaderValue;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UdpSocket},
 };
-
-fn run(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap()
-        .block_on(test);
-}
 
 async fn listener() -> (TcpListener, Settings) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -32,94 +23,84 @@ async fn all(mut peer: TcpStream) -> (TcpStream, Vec<u8>) {
     (peer, taken)
 }
 
-#[test]
-fn a_stream_is_taken_when_the_other_side_has_read_it_all_and_closed() {
-    run(async {
-        let (listener, settings) = listener().await;
-        let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
-        let text = vec![b'x'; 300_000];
-        let (sent, taken) = tokio::join!(line.stream(&text), async {
-            let (peer, taken) = all(listener.accept().await.unwrap().0).await;
-            drop(peer);
-            taken
-        });
-        sent.unwrap();
-        assert_eq!(taken, text);
+#[tokio::test]
+async fn a_stream_is_taken_when_the_other_side_has_read_it_all_and_closed() {
+    let (listener, settings) = listener().await;
+    let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
+    let text = vec![b'x'; 300_000];
+    let (sent, taken) = tokio::join!(line.stream(&text), async {
+        let (peer, taken) = all(listener.accept().await.unwrap().0).await;
+        drop(peer);
+        taken
     });
+    sent.unwrap();
+    assert_eq!(taken, text);
 }
 
-#[test]
-fn a_stream_is_not_taken_by_one_who_goes_or_stays_silent() {
-    run(async {
-        let (listener, mut settings) = listener().await;
-        settings.idle = Duration::from_secs(5);
-        let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
-        // Never closes.
-        let (sent, _peer) =
-            tokio::join!(line.stream(b"x"), async { all(listener.accept().await.unwrap().0).await });
-        assert_eq!(sent, Err(UpstreamError::TimeoutIdle { limit_ms: 5_000 }));
-        // Goes while bytes are unread: the system resets the connection.
-        let text = vec![b'x'; 4_000_000];
-        let (sent, ()) = tokio::join!(line.stream(&text), async { drop(listener.accept().await.unwrap()) });
-        assert!(matches!(sent, Err(UpstreamError::Reset { .. })), "{sent:?}");
-        // Nobody there.
-        drop(listener);
-        assert!(matches!(line.stream(b"x").await, Err(UpstreamError::Connect { .. })));
-    });
+#[tokio::test]
+async fn a_stream_is_not_taken_by_one_who_goes_or_stays_silent() {
+    let (listener, mut settings) = listener().await;
+    settings.idle = Duration::from_secs(5);
+    let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
+    // Never closes.
+    let (sent, _peer) =
+        tokio::join!(line.stream(b"x"), async { all(listener.accept().await.unwrap().0).await });
+    assert_eq!(sent, Err(UpstreamError::TimeoutIdle { limit_ms: 5_000 }));
+    // Goes while bytes are unread: the system resets the connection.
+    let text = vec![b'x'; 4_000_000];
+    let (sent, ()) = tokio::join!(line.stream(&text), async { drop(listener.accept().await.unwrap()) });
+    assert!(matches!(sent, Err(UpstreamError::Reset { .. })), "{sent:?}");
+    // Nobody there.
+    drop(listener);
+    assert!(matches!(line.stream(b"x").await, Err(UpstreamError::Connect { .. })));
 }
 
-#[test]
-fn datagrams_go_one_by_one() {
-    run(async {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let settings = settings(&format!("http://{}", socket.local_addr().unwrap()));
-        let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
-        line.datagrams(&[b"one".to_vec(), b"two".to_vec()]).await.unwrap();
-        for expected in ["one", "two"] {
-            let mut bytes = [0; 16];
-            let n = socket.recv(&mut bytes).await.unwrap();
-            assert_eq!(&bytes[..n], expected.as_bytes());
-        }
-    });
+#[tokio::test]
+async fn datagrams_go_one_by_one() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(&format!("http://{}", socket.local_addr().unwrap()));
+    let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
+    line.datagrams(&[b"one".to_vec(), b"two".to_vec()]).await.unwrap();
+    for expected in ["one", "two"] {
+        let mut bytes = [0; 16];
+        let n = socket.recv(&mut bytes).await.unwrap();
+        assert_eq!(&bytes[..n], expected.as_bytes());
+    }
 }
 
-#[test]
-fn an_authorization_made_for_the_request_goes_with_it_and_no_other() {
-    run(async {
-        let (listener, settings) = listener().await;
+#[tokio::test]
+async fn an_authorization_made_for_the_request_goes_with_it_and_no_other() {
+    let (listener, settings) = listener().await;
+    let delivery = Delivery::new(&settings, Arc::new(Tracked), Arc::new(Ticks::default())).unwrap();
+    let mut request = post("{}");
+    request.headers.insert("authorization", HeaderValue::from_static("Bearer of-somebody"));
+    request.headers.insert("cookie", HeaderValue::from_static("a=b"));
+    let signed = Some(HeaderValue::from_static("AWS4-HMAC-SHA256 signature"));
+    let (answer, head) = tokio::join!(delivery.send(request, signed), async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let n = peer.read(&mut head).await.unwrap();
+        peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        String::from_utf8(head[..n].to_vec()).unwrap()
+    });
+    assert_eq!(read(answer.unwrap()).await.unwrap(), b"ok");
+    assert!(head.contains("AWS4-HMAC-SHA256 signature"), "{head}");
+    assert!(!head.contains("of-somebody") && !head.contains("a=b"), "{head}");
+}
+
+#[tokio::test]
+async fn metadata_addresses_stay_refused() {
+    for address in ["169.254.169.254", "[fd00:ec2::254]", "169.254.1.1"] {
+        let settings = settings(&format!("http://{address}:80"));
+        let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
+        let refused = |sent: Result<(), UpstreamError>| {
+            assert!(matches!(sent, Err(UpstreamError::AddressRefused { .. })), "{address}: {sent:?}");
+        };
+        refused(line.stream(b"x").await);
+        refused(line.datagrams(&[b"x".to_vec()]).await);
         let delivery = Delivery::new(&settings, Arc::new(Tracked), Arc::new(Ticks::default())).unwrap();
-        let mut request = post("{}");
-        request.headers.insert("authorization", HeaderValue::from_static("Bearer of-somebody"));
-        request.headers.insert("cookie", HeaderValue::from_static("a=b"));
-        let signed = Some(HeaderValue::from_static("AWS4-HMAC-SHA256 signature"));
-        let (answer, head) = tokio::join!(delivery.send(request, signed), async {
-            let (mut peer, _) = listener.accept().await.unwrap();
-            let mut head = vec![0; 4096];
-            let n = peer.read(&mut head).await.unwrap();
-            peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
-            String::from_utf8(head[..n].to_vec()).unwrap()
-        });
-        assert_eq!(read(answer.unwrap()).await.unwrap(), b"ok");
-        assert!(head.contains("AWS4-HMAC-SHA256 signature"), "{head}");
-        assert!(!head.contains("of-somebody") && !head.contains("a=b"), "{head}");
-    });
-}
-
-#[test]
-fn metadata_addresses_stay_refused() {
-    run(async {
-        for address in ["169.254.169.254", "[fd00:ec2::254]", "169.254.1.1"] {
-            let settings = settings(&format!("http://{address}:80"));
-            let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
-            let refused = |sent: Result<(), UpstreamError>| {
-                assert!(matches!(sent, Err(UpstreamError::AddressRefused { .. })), "{address}: {sent:?}");
-            };
-            refused(line.stream(b"x").await);
-            refused(line.datagrams(&[b"x".to_vec()]).await);
-            let delivery = Delivery::new(&settings, Arc::new(Tracked), Arc::new(Ticks::default())).unwrap();
-            refused(delivery.send(post("{}"), None).await.map(|_| ()));
-        }
-    });
+        refused(delivery.send(post("{}"), None).await.map(|_| ()));
+    }
 }
 
 #[tokio::test]
