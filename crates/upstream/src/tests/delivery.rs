@@ -39,13 +39,14 @@ async fn a_stream_is_taken_when_the_other_side_has_read_it_all_and_closed() {
 
 #[tokio::test]
 async fn a_stream_is_not_taken_by_one_who_goes_or_stays_silent() {
-    let (listener, mut settings) = listener().await;
-    settings.idle = Duration::from_secs(5);
-    let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
+    let (listener, settings) = listener().await;
     // Never closes.
+    let impatient = Settings { idle: Duration::from_millis(200), ..settings.clone() };
+    let line = Line::new(&impatient, Arc::new(Tracked)).unwrap();
     let (sent, _peer) =
         tokio::join!(line.stream(b"x"), async { all(listener.accept().await.unwrap().0).await });
-    assert_eq!(sent, Err(UpstreamError::TimeoutIdle { limit_ms: 5_000 }));
+    assert_eq!(sent, Err(UpstreamError::TimeoutIdle { limit_ms: 200 }));
+    let line = Line::new(&settings, Arc::new(Tracked)).unwrap();
     // Goes while bytes are unread: the system resets the connection.
     let text = vec![b'x'; 4_000_000];
     let (sent, ()) = tokio::join!(line.stream(&text), async { drop(listener.accept().await.unwrap()) });
