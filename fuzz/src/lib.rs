@@ -5,6 +5,7 @@
 
 mod custody;
 mod detect;
+mod export;
 mod flow;
 mod inventory;
 mod govern;
@@ -15,6 +16,7 @@ mod witness;
 
 pub use custody::custody;
 pub use detect::{detect_scan, detect_stream};
+pub use export::{export, usage};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
@@ -45,6 +47,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "policy", body: policy, seeds: seeds::policies },
     Target { name: "key", body: key, seeds: seeds::keys },
     Target { name: "record", body: record, seeds: seeds::records },
+    Target { name: "export", body: export, seeds: seeds::records },
+    Target { name: "usage", body: usage, seeds: seeds::usages },
     Target { name: "proof", body: proof, seeds: seeds::proofs },
     Target { name: "note", body: note, seeds: seeds::notes },
     Target { name: "scan_code", body: scan_code, seeds: inventory::seeds::code },

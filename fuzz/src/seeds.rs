@@ -190,3 +190,14 @@ pub fn exchanges() -> Vec<Vec<u8>> {
         exchange(1, fixture("anthropic_request"), fixture("anthropic_answer")),
     ]
 }
+
+/// Providers' usage exports, behind the byte that says which.
+pub fn usages() -> Vec<Vec<u8>> {
+    let texts: [&[u8]; 4] = [
+        b"\0{\"object\":\"page\",\"data\":[{\"object\":\"bucket\",\"start_time\":1795564800,\"end_time\":1795651200,\"results\":[{\"input_tokens\":1000,\"output_tokens\":500,\"input_cached_tokens\":800,\"num_model_requests\":5,\"model\":\"gpt-4o\"}]}],\"has_more\":false}",
+        b"\0{\"data\":[{\"starting_at\":\"2026-11-25T00:00:00Z\",\"ending_at\":\"2026-11-26T00:00:00Z\",\"results\":[{\"uncached_input_tokens\":1500,\"cache_creation\":{\"ephemeral_1h_input_tokens\":1000},\"cache_read_input_tokens\":200,\"output_tokens\":500,\"model\":\"claude\"}]}],\"has_more\":true}",
+        b"\x01date,model,num_model_requests,input_tokens,output_tokens\n2026-11-25,\"gpt, 4o\",5,1000,500\n1795564800,m,1,,2\n",
+        b"\x02day=date,model=model,requests=,input=date+model,output=,cached=",
+    ];
+    texts.map(<[u8]>::to_vec).to_vec()
+}

@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import unittest
+from pathlib import Path
 from urllib.parse import quote
 
 from bad_input import limited, unbudgeted
@@ -320,6 +321,18 @@ class Canary(unittest.TestCase):
             look(f"{name} (running)", data)
         for line in gateway.records():
             look("audit show", json.dumps(line).encode())
+        # Everything that leaves the log, in each form in which it can.
+        for form in ("ocsf", "otlp", "csv", "syslog", "jsonl"):
+            out = gateway.directory / f"exported.{form}"
+            gateway.cordon("audit", "export", "--format", form, "--to", str(out), "--cursor", f"{out}.cursor")
+            for line in out.read_bytes().splitlines():
+                look(f"export {form}", line)
+            look(f"cursor {form}", Path(f"{out}.cursor").read_bytes())
+        look("audit reconcile", gateway.run("audit", "reconcile", "--json").stdout.encode())
+        gateway.cordon("audit", "copy", "--to", str(gateway.directory / "copied"))
+        for path in (gateway.directory / "copied").rglob("*"):
+            if path.is_file():
+                look(f"copy {path.name}", path.read_bytes())
         process = gateway.process
         gateway.stop()
         for name, data in gateway.every_persisted_byte():

@@ -66,7 +66,7 @@ class FirstStart(unittest.TestCase):
             wrong = {name: oct(mode) for name, mode in self.modes().items() if mode & 0o077}
             self.assertEqual(wrong, {}, "others may read these")
             # Neither the line for scripts nor the log has a key.
-            for secret in (key, admin, (self.data / "keys/epoch.key").read_text().strip()):
+            for secret in (key, admin, (self.data / "keys/users.key").read_text().strip(), re.search("^key (.+)$", (self.data / "keys/epochs/1.key").read_text(), re.M)[1]):
                 self.assertNotIn(secret, json.dumps(said) + first.stderr())
             self.assertEqual({address for _, address in listening(first.child.pid)}, {"0100007F"})
             with self.subTest("a second process"):
@@ -74,7 +74,7 @@ class FirstStart(unittest.TestCase):
                 self.assertEqual((second.returncode, second.stdout), (1, ""))
                 self.assertRegex(second.stderr, "(?i)in use|another")
                 self.assertEqual(ask(said["anthropic_base_url"], CHAT, key, chat("hi")).status, 200)
-            before = {name: (self.data / name).read_bytes() for name in ("cordon.toml", "agents/dev.toml", "keys/ledger.key", "keys/epoch.key")}
+            before = {name: (self.data / name).read_bytes() for name in ("cordon.toml", "agents/dev.toml", "keys/ledger.key", "keys/users.key", "keys/epochs/1.key")}
         self.assertFalse((self.data / "control.sock").exists())
         with self.serve() as again:
             self.assertEqual((again.said["agent_key_file"], again.said["admin_key_file"]), (None, None))

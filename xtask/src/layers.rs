@@ -41,6 +41,7 @@ const TABLE: &[Row] = &[
     ),
     row("cordon-identity", "crates/identity", &["cordon-types"], true),
     row("cordon-inventory", "crates/inventory", &["cordon-types", "cordon-detect"], true),
+    row("cordon-export", "crates/export", &["cordon-types", "cordon-ledger"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
     row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
     row(
@@ -83,6 +84,7 @@ const TABLE: &[Row] = &[
             "cordon-proxy",
             "cordon-api",
             "cordon-inventory",
+            "cordon-export",
         ],
         false,
     ),
@@ -123,6 +125,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("cedar-policy", &["cordon-policy"]),
     ("rusqlite", &["cordon-store"]),
     ("getrandom", &["cordon-app"]),
+    ("object_store", &["cordon-app"]),
     ("anyhow", &["cordon"]),
     ("axum", &[]),
     ("reqwest", &[]),

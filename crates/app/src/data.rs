@@ -111,33 +111,18 @@ impl DataDir {
     pub(crate) fn users_key(&self, user_kills: bool) -> Result<Zeroizing<[u8; 32]>, AppError> {
         let (own, legacy) = (self.path("keys/users.key"), self.path("keys/epoch.key"));
         if !own.exists() && user_kills {
-            return Self::hex_key(if legacy.exists() { legacy } else { own });
+            return hex_key(if legacy.exists() { legacy } else { own });
         }
         if !own.exists() {
             self.make_users_key()?;
         }
-        Self::hex_key(own)
+        hex_key(own)
     }
 
     fn make_users_key(&self) -> Result<(), AppError> {
         let key = crate::custody::fresh_key();
         let hex = Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect::<String>());
         write_new(&self.path("keys/users.key"), hex.as_bytes())
-    }
-
-    fn hex_key(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, AppError> {
-        let text = Zeroizing::new(read(&path)?);
-        let mut key = Zeroizing::new([0_u8; 32]);
-        let bad = |reason: &str| AppError::BadKeyFile { path: path.clone(), reason: reason.to_owned() };
-        let digits = text.trim();
-        if digits.len() != 64 {
-            return Err(bad("must be 64 hexadecimal digits"));
-        }
-        for (to, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| bad("must be 64 hexadecimal digits"))?;
-            *to = u8::from_str_radix(pair, 16).map_err(|_| bad("must be 64 hexadecimal digits"))?;
-        }
-        Ok(key)
     }
 
     /// Makes the first keys without starting the gateway, where there are none; gives the paths (admin, agent).
@@ -211,4 +196,25 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| AppError::file(path, "writing", e))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
         .map_err(|e| AppError::file(path, "protecting", e))
+}
+
+/// The key of users' digests of a data directory on which a gateway may run.
+pub(crate) fn users_key(root: &Path) -> Result<Zeroizing<[u8; 32]>, AppError> {
+    let own = root.join("keys/users.key");
+    hex_key(if own.exists() { own } else { root.join("keys/epoch.key") })
+}
+
+fn hex_key(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, AppError> {
+    let text = Zeroizing::new(read(&path)?);
+    let mut key = Zeroizing::new([0_u8; 32]);
+    let bad = |reason: &str| AppError::BadKeyFile { path: path.clone(), reason: reason.to_owned() };
+    let digits = text.trim();
+    if digits.len() != 64 {
+        return Err(bad("must be 64 hexadecimal digits"));
+    }
+    for (to, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| bad("must be 64 hexadecimal digits"))?;
+        *to = u8::from_str_radix(pair, 16).map_err(|_| bad("must be 64 hexadecimal digits"))?;
+    }
+    Ok(key)
 }

@@ -94,6 +94,17 @@ pub enum AppError {
     /// A witness cannot be set up.
     #[error("witness: {0}")]
     Witness(String),
+    /// A cursor of an export that cannot be used.
+    #[error("the cursor {path}: {reason}")]
+    Cursor {
+        /// Which.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// An export's receiver, or a copy's destination, did not take it.
+    #[error("{0}")]
+    Delivery(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

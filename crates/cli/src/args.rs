@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::audit_args;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -89,7 +90,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Policy,
     },
-    /// Verify, show and prove records.
+    /// Verify, show, prove, reconcile, export and copy records.
     Audit {
         #[command(subcommand)]
         command: Audit,
@@ -311,30 +312,14 @@ pub(crate) enum Audit {
         #[arg(long)]
         json: bool,
     },
-    /// Print records, one JSON object a line.
-    Show {
-        /// The ledger's directory; the data directory's without.
-        #[arg(long)]
-        ledger: Option<PathBuf>,
-        /// The tlog-policy file that says which witnesses count; the config's without.
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
-        /// Only this agent's.
-        #[arg(long)]
-        agent: Option<String>,
-        /// Only this decision: `allowed`, `denied`, `observed`, `error`.
-        #[arg(long)]
-        decision: Option<String>,
-        /// From this time on (milliseconds since the Unix epoch).
-        #[arg(long)]
-        from: Option<u64>,
-        /// Up to this time (milliseconds since the Unix epoch).
-        #[arg(long)]
-        to: Option<u64>,
-        /// Only the last so many.
-        #[arg(long)]
-        last: Option<usize>,
-    },
+    /// Print records: a table on a terminal, else one JSON object a line.
+    Show(Box<audit_args::Show>),
+    /// Look whether the log is complete: intents without outcomes, gaps, clock steps, a provider's own account.
+    Reconcile(audit_args::Reconcile),
+    /// Write records in another format, or send them to a receiver.
+    Export(audit_args::Export),
+    /// Copy the ledger's plain files to another directory or an S3-compatible store.
+    Copy(audit_args::Copy),
     /// Write an offline proof that a record is in the log.
     Prove {
         /// The record's index.

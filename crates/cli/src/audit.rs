@@ -1,10 +1,9 @@
 //! `audit`: from files and the public key alone.
 
 use crate::args::Audit;
-use crate::custody;
-use crate::output;
+use crate::{custody, output, records};
 use anyhow::Context as _;
-use cordon_app::tools::audit::{self, Beside, Verdict, Wanted};
+use cordon_app::tools::audit::{self, Beside, Verdict};
 use cordon_app::tools::witnessed;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -26,23 +25,10 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
             };
             return Ok(verify(audit::verify(&ledger_dir(ledger), &key, &beside)?, *json));
         }
-        Audit::Show { ledger, policy, agent, decision, from, to, last } => {
-            let judge = witnessed::policy(own(ledger), policy.as_deref())?;
-            // On standard error, so that the records stay one JSON object a line.
-            let (words, witnessed) = witnessed::head(&ledger_dir(ledger), &default_key, judge.as_ref())?;
-            output::note(&words);
-            let wanted = Wanted {
-                agent: agent.clone(),
-                decision: decision.clone(),
-                from: *from,
-                to: *to,
-                last: *last,
-            };
-            audit::show(&ledger_dir(ledger), &default_key, &wanted, |index, text| {
-                let seen = index < witnessed;
-                output::line(&format!("{{\"index\":{index},\"witnessed\":{seen},\"record\":{text}}}"));
-            })?;
-        }
+        Audit::Show(options) => return records::show(root, options),
+        Audit::Reconcile(options) => return records::reconcile(root, options),
+        Audit::Export(options) => return records::export(root, options),
+        Audit::Copy(options) => return records::copy(root, options),
         Audit::Epoch { command } => return custody::epoch(root, command),
         Audit::Erase(options) => return custody::erase(root, options),
         Audit::Hold { command } => return custody::hold(root, command),

@@ -7,6 +7,7 @@
 
 mod args;
 mod audit;
+mod audit_args;
 mod check;
 mod evidence;
 mod custody;
@@ -16,6 +17,7 @@ mod output;
 mod policy;
 mod scan;
 mod posture;
+mod records;
 mod serve;
 mod witness;
 

@@ -20,6 +20,7 @@ pub mod committer;
 pub mod custody;
 pub mod error;
 pub mod files;
+mod filter;
 pub mod journal;
 pub mod log;
 pub mod minimum;
@@ -29,6 +30,7 @@ pub mod prefix;
 pub mod policy;
 pub mod proof;
 mod publish;
+pub mod read;
 pub mod record;
 mod recover;
 mod segments;
@@ -45,6 +47,7 @@ pub use checkpoint::Checkpoint;
 pub use committer::{Appended, Committer, Durability, Options};
 pub use custody::{Custody, CustodyError, Epochs, Hold, Receipt, Retention, Scope, Trail, What};
 pub use error::LedgerError;
+pub use filter::{Filter, RecordType, Sought};
 pub use log::{Ledger, Recovery};
 pub use minimum::Minimum;
 pub use name::{Bucket, Catalogue, Commitment, Digester, FIRST_EPOCH, Known, Linkable, Name, Word};
@@ -54,10 +57,11 @@ pub use policy::{Policy, PolicyError};
 pub use proof::{
     ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof,
 };
+pub use read::{Bundle, Reader};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
     Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,
 };
-pub use show::{Filter, Shown, show};
+pub use show::{Shown, show, show_last};
 pub use verify::{Class, Tamper, Verified, verify};
 pub use volume::{Volume, VolumeError};

@@ -4,27 +4,9 @@
 //! as such, never skipped. What it does not do: verify (run [`crate::verify()`] first).
 
 use crate::{
-    error::LedgerError,
-    files, minimum,
-    note::VerifierKey,
-    record::{Decision, Record},
-    tile, verify,
+    error::LedgerError, files, filter::Filter, minimum, note::VerifierKey, record::Record, tile, verify,
     volume::Volume,
 };
-use cordon_types::Millis;
-
-/// Which records are wanted. What is `None` does not matter.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Not before.
-    pub from: Option<Millis>,
-    /// Before.
-    pub to: Option<Millis>,
-    /// Of this agent.
-    pub agent: Option<String>,
-    /// With this decision.
-    pub decision: Option<Decision>,
-}
 
 /// One entry.
 #[derive(Debug)]
@@ -35,20 +17,6 @@ pub struct Shown {
     pub leaf: Vec<u8>,
     /// The record; `None` when the leaf is no record that this version knows.
     pub record: Option<Record>,
-}
-
-impl Filter {
-    fn wants(&self, record: &Record) -> bool {
-        let at = record.at();
-        self.from.is_none_or(|from| at >= from)
-            && self.to.is_none_or(|to| at < to)
-            && self.agent.as_deref().is_none_or(|a| record.agent().is_some_and(|id| id.as_str() == a))
-            && self.decision.is_none_or(|d| record.decision() == Some(d))
-    }
-
-    const fn any(&self) -> bool {
-        self.from.is_none() && self.to.is_none() && self.agent.is_none() && self.decision.is_none()
-    }
 }
 
 /// The wanted records, oldest first.
@@ -66,13 +34,41 @@ pub fn show<'a>(
         Err(e) => vec![Err(e)],
     });
     Ok(each.filter_map(move |entry| match entry {
-        Ok((index, leaf)) => {
-            let record = Record::decode(&leaf).ok();
-            let wanted = record.as_ref().map_or(filter.any(), |r| filter.wants(r));
-            wanted.then_some(Ok(Shown { index, leaf, record }))
-        }
+        Ok((index, leaf)) => shown(filter, index, leaf).map(Ok),
         Err(e) => Some(Err(e)),
     }))
+}
+
+/// The last `most` of the wanted records, oldest first. Reads from the end, and no more than it needs.
+pub fn show_last(
+    volume: &dyn Volume,
+    key: &VerifierKey,
+    filter: &Filter,
+    most: usize,
+) -> Result<Vec<Shown>, LedgerError> {
+    let size = verify::checkpoint(volume, key)?.size;
+    let lowest = minimum::lowest(volume, key)? / tile::WIDTH;
+    let mut found = Vec::new();
+    for n in (lowest..size.div_ceil(tile::WIDTH)).rev() {
+        if found.len() >= most {
+            break;
+        }
+        let wanted: Vec<Shown> = bundle(volume, n, size)?
+            .into_iter()
+            .rev()
+            .filter_map(|(index, leaf)| shown(filter, index, leaf))
+            .take(most - found.len())
+            .collect();
+        found.extend(wanted);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn shown(filter: &Filter, index: u64, leaf: Vec<u8>) -> Option<Shown> {
+    let record = Record::decode(&leaf).ok();
+    let wanted = record.as_ref().map_or(filter.any(), |r| filter.wants(r));
+    wanted.then_some(Shown { index, leaf, record })
 }
 
 pub(crate) fn bundle(volume: &dyn Volume, n: u64, size: u64) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {

@@ -20,6 +20,7 @@ mod log {
     pub(crate) mod proofs;
     pub(crate) mod pruning;
     pub(crate) mod rot;
+    pub(crate) mod reading;
     pub(crate) mod tampering;
     pub(crate) mod witnessed;
     pub(crate) mod witnesses;

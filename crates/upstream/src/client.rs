@@ -84,8 +84,8 @@ impl Client {
             let way = match &s.target {
                 Target::Builtin(builtin) => Way::Builtin(builtin.clone()),
                 Target::Url(base) => {
-                    let (resolver, spawner) = (resolver.clone(), spawner.clone());
-                    Way::Server(Box::new(Server::new(&s, base, &roots, resolver, spawner, clock.clone())?))
+                    let dialer = Dialer::new(&s, base, &roots, resolver.clone(), spawner.clone())?;
+                    Way::Server(Box::new(Server::new(&s, base, dialer, clock.clone())?))
                 }
             };
             let id = s.id.clone();
@@ -154,15 +154,13 @@ impl Server {
     pub(crate) fn new(
         s: &Settings,
         base: &BaseUrl,
-        roots: &Roots,
-        resolver: Arc<dyn Resolve>,
-        spawner: Arc<dyn Spawn>,
+        dialer: Dialer,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UpstreamError> {
         Ok(Self {
             base: base.clone(),
             own: Own::new(s, base)?,
-            dialer: Dialer::new(s, base, roots, resolver, spawner)?,
+            dialer,
             pool: Arc::new(Pool::new(s.pool_idle, s.pool_idle_for, clock)),
             head: s.head,
             unarmed: s.auth != AuthStyle::None && s.credential.is_none(),
@@ -175,6 +173,14 @@ impl Server {
         idle: Duration,
     ) -> Result<Incoming, UpstreamError> {
         let request = self.prepare(request)?;
+        self.carry(request, idle).await
+    }
+
+    pub(crate) async fn carry(
+        &self,
+        request: Request<Full<Bytes>>,
+        idle: Duration,
+    ) -> Result<Incoming, UpstreamError> {
         if let Some(conn) = self.pool.take() {
             match self.attempt(conn, true, request.clone(), idle).await {
                 // The connection had been closed under us, and nothing of the request left: it was surely not
@@ -187,7 +193,7 @@ impl Server {
         self.attempt(conn, false, request, idle).await
     }
 
-    fn prepare(&self, request: Outgoing) -> Result<Request<Full<Bytes>>, UpstreamError> {
+    pub(crate) fn prepare(&self, request: Outgoing) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let bad = |reason: &str| UpstreamError::BadRequest { reason: reason.to_owned() };
         let Outgoing { method, path, headers, body } = request;
         if method == Method::CONNECT {

@@ -4,7 +4,7 @@ use crate::{
     address::{AddressClass, classify, permitted},
     client::Spawn,
     error::UpstreamError,
-    io::Socket,
+    io::{Socket, Watch},
     pool::Conn,
     settings::{BaseUrl, Settings},
 };
@@ -70,11 +70,23 @@ impl Dialer {
         resolver: Arc<dyn Resolve>,
         spawner: Arc<dyn Spawn>,
     ) -> Result<Self, UpstreamError> {
+        Self::speaking(&[b"http/1.1"], s, base, roots, resolver, spawner)
+    }
+
+    /// The same for a server that speaks one of these protocols (RFC 7301), or any where there are none.
+    pub(crate) fn speaking(
+        protocols: &[&[u8]],
+        s: &Settings,
+        base: &BaseUrl,
+        roots: &Roots,
+        resolver: Arc<dyn Resolve>,
+        spawner: Arc<dyn Spawn>,
+    ) -> Result<Self, UpstreamError> {
         let wrong = |reason: String| UpstreamError::Settings { id: s.id.clone(), reason };
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| wrong("the host is no name that a certificate can carry".into()))?;
-            Some((roots.connector(s).map_err(wrong)?, name))
+            Some((roots.connector(s, protocols).map_err(wrong)?, name))
         } else {
             None
         };
@@ -112,21 +124,32 @@ impl Dialer {
         self.once().await
     }
 
-    async fn once(&self) -> Result<Conn, UpstreamError> {
+    /// A new connection on which nothing has been said.
+    pub(crate) async fn line(&self) -> Result<(Socket, Arc<Watch>), UpstreamError> {
         let connecting = Box::pin(self.connect());
         timeout(self.limit, connecting)
             .await
             .map_err(|_| UpstreamError::TimeoutConnect { limit_ms: self.limit.as_millis() })?
     }
 
-    async fn connect(&self) -> Result<Conn, UpstreamError> {
+    async fn once(&self) -> Result<Conn, UpstreamError> {
+        let speaking = Box::pin(async {
+            let (socket, watch) = self.connect().await?;
+            self.speak(socket, watch).await
+        });
+        timeout(self.limit, speaking)
+            .await
+            .map_err(|_| UpstreamError::TimeoutConnect { limit_ms: self.limit.as_millis() })?
+    }
+
+    async fn connect(&self) -> Result<(Socket, Arc<Watch>), UpstreamError> {
         let addresses = self.addresses().await?;
         // Addresses share the time, so that a dead first one does not use it up.
         let share = self.limit / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut last = None;
         for address in addresses {
             let failed = match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return self.speak(stream).await,
+                Ok(Ok(stream)) => return self.encrypt(stream).await,
                 Ok(Err(e)) => e.to_string(),
                 Err(_) => "it took too long".to_owned(),
             };
@@ -140,7 +163,7 @@ impl Dialer {
     /// SECURITY: one refused address refuses them all. A name that stands for a public and an inner address at
     /// once is an attack or a mistake, and neither should work half of the time. What is judged here is what
     /// is connected to: there is no second resolution.
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, UpstreamError> {
+    pub(crate) async fn addresses(&self) -> Result<Vec<SocketAddr>, UpstreamError> {
         let mut found = match self.base.ip() {
             Some(ip) => vec![SocketAddr::new(ip, self.base.port())],
             None => self
@@ -170,15 +193,18 @@ impl Dialer {
         Ok(())
     }
 
-    async fn speak(&self, stream: TcpStream) -> Result<Conn, UpstreamError> {
+    async fn encrypt(&self, stream: TcpStream) -> Result<(Socket, Arc<Watch>), UpstreamError> {
         // Requests are written whole; waiting for more to send would only add to the latency.
         let _ = stream.set_nodelay(true);
-        let (socket, watch) = match &self.tls {
-            None => Socket::plain(stream),
-            Some((connector, name)) => Socket::tls(stream, connector, name.clone()).await.map_err(|e| {
-                UpstreamError::Tls { host: self.base.host().to_owned(), reason: e.to_string() }
-            })?,
-        };
+        match &self.tls {
+            None => Ok(Socket::plain(stream)),
+            Some((connector, name)) => Socket::tls(stream, connector, name.clone())
+                .await
+                .map_err(|e| UpstreamError::Tls { host: self.base.host().to_owned(), reason: e.to_string() }),
+        }
+    }
+
+    async fn speak(&self, socket: Socket, watch: Arc<Watch>) -> Result<Conn, UpstreamError> {
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
@@ -210,7 +236,7 @@ impl Roots {
         Self(store)
     }
 
-    fn connector(&self, s: &Settings) -> Result<TlsConnector, String> {
+    fn connector(&self, s: &Settings, protocols: &[&[u8]]) -> Result<TlsConnector, String> {
         let mut store = self.0.clone();
         for certificate in s.ca.iter().flatten() {
             store
@@ -229,7 +255,7 @@ impl Roots {
             .map_err(|e| e.to_string())?
             .with_root_certificates(store)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
         Ok(TlsConnector::from(Arc::new(config)))
     }
 }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What always holds:
-//! - nothing is sent to a provider without a [`cordon_policy::Permit`];
+//! - nothing of a caller's is sent without a [`cordon_policy::Permit`]; a [`Delivery`] carries only what the gateway
+//!   made itself, records and copies of the ledger, as a [`Peer`] carries checkpoints, and knows no model provider;
 //! - a connection goes to exactly the address that was judged, and a credential only to its own upstream;
 //! - redirects are never followed; a request that may have been processed is never sent twice;
 //! - no error text for a caller names an address, a host or a credential.
@@ -20,6 +21,7 @@ mod address;
 mod body;
 mod builtin;
 mod client;
+mod delivery;
 mod dial;
 mod error;
 mod headers;
@@ -34,6 +36,7 @@ pub use address::{AddressClass, classify};
 pub use body::{Incoming, IncomingBody};
 pub use builtin::{Builtin, BuiltinAnswer, BuiltinEnd};
 pub use client::{Client, Outgoing, Spawn};
+pub use delivery::{Delivery, Line};
 pub use error::{Phase, UpstreamError};
 pub use peer::{Peer, PeerAnswer};
 pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};

@@ -6,7 +6,7 @@
 
 use crate::{
     client::{Outgoing, Server, Spawn},
-    dial::{Roots, System},
+    dial::{Dialer, Roots, System},
     error::UpstreamError,
     settings::{AuthStyle, Settings, Target},
 };
@@ -46,7 +46,8 @@ impl Peer {
             return Err(wrong("it takes no credential"));
         }
         let roots = if base.is_tls() { Roots::system() } else { Roots::none() };
-        let server = Server::new(settings, base, &roots, Arc::new(System), spawner, clock)?;
+        let dialer = Dialer::new(settings, base, &roots, Arc::new(System), spawner)?;
+        let server = Server::new(settings, base, dialer, clock)?;
         Ok(Self { server, idle: settings.idle })
     }
 

@@ -1,6 +1,7 @@
 //! The client against real servers on loopback. Times are tokio's paused ones; nothing here waits.
 
 mod addresses;
+mod delivery;
 mod exchange;
 mod server;
 mod soak;

@@ -1,4 +1,4 @@
-//! `cordon audit`: verifying, showing and proving records, from files and the public key alone.
+//! `cordon audit`: verifying and proving records, from files and the public key alone.
 
 use crate::data::{read, verifier_key};
 use crate::error::AppError;
@@ -6,11 +6,10 @@ use crate::tools::witnessed::Witnessed;
 use cordon_ledger::custody::Opening;
 use cordon_ledger::witnessed::{Standing, against, demand_quorum, prove_under};
 use cordon_ledger::{
-    Decision, Filter, InclusionProof, Intent, LedgerError, Policy, Receipt, Record, Unsigned,
+    InclusionProof, Intent, LedgerError, Policy, Receipt, Record, Unsigned,
 };
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::path::Path;
 
 /// What a verification says.
@@ -79,54 +78,6 @@ fn kept(path: &Path) -> Result<(String, String), AppError> {
     let text = read(path)?;
     let text = InclusionProof::from_text(&text).map_or(text, |proof| proof.checkpoint);
     Ok((path.display().to_string(), text))
-}
-
-/// Which records are wanted.
-#[derive(Debug, Default)]
-pub struct Wanted {
-    /// Of this agent.
-    pub agent: Option<String>,
-    /// With this decision.
-    pub decision: Option<String>,
-    /// Not before, in milliseconds since the Unix epoch.
-    pub from: Option<u64>,
-    /// Before, in milliseconds since the Unix epoch.
-    pub to: Option<u64>,
-    /// Only the last so many.
-    pub last: Option<usize>,
-}
-
-/// Hands each wanted record, as it stands in its leaf, to `out`.
-pub fn show(
-    ledger: &Path,
-    key: &Path,
-    wanted: &Wanted,
-    mut out: impl FnMut(u64, &str),
-) -> Result<(), AppError> {
-    let key = verifier_key(key)?;
-    let volume = FileVolume::open_read_only(ledger)?;
-    let filter = Filter {
-        from: wanted.from,
-        to: wanted.to,
-        agent: wanted.agent.clone(),
-        decision: wanted.decision.as_deref().and_then(Decision::from_name),
-    };
-    let mut tail: VecDeque<(u64, String)> = VecDeque::new();
-    for shown in cordon_ledger::show(&volume, &key, &filter)? {
-        let shown = shown?;
-        let text = String::from_utf8_lossy(&shown.leaf).into_owned();
-        match wanted.last {
-            None => out(shown.index, &text),
-            Some(n) => {
-                tail.push_back((shown.index, text));
-                if tail.len() > n {
-                    tail.pop_front();
-                }
-            }
-        }
-    }
-    tail.iter().for_each(|(index, text)| out(*index, text));
-    Ok(())
 }
 
 /// An offline proof (C2SP tlog-proof) that a record is in the log, and what its checkpoint's witnesses are. Under

@@ -2,7 +2,11 @@
 //! Everything here works offline, on files alone.
 
 pub mod audit;
+pub mod copy;
+pub mod export;
 pub mod inspect;
 pub mod policy;
+pub mod reconcile;
+pub mod records;
 pub(crate) mod rows;
 pub mod witnessed;

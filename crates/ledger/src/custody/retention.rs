@@ -7,7 +7,8 @@ use super::{error::CustodyError, holds::Hold};
 use crate::{
     note::VerifierKey,
     record::Record,
-    show::{Filter, show},
+    filter::Filter,
+    show::show,
     tile,
     volume::Volume,
 };
