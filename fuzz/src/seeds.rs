@@ -119,6 +119,7 @@ pub fn records() -> Vec<Vec<u8>> {
         reason: None,
         policy: Some(cordon_types::Digest::default()),
         count: Some(3),
+        snapshot: None,
     };
     vec![start.encode(), RECORD.to_vec()]
 }
