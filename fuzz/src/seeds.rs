@@ -123,6 +123,7 @@ pub fn records() -> Vec<Vec<u8>> {
         from: Some(1),
         to: Some(2),
         epoch: 2,
+        snapshot: None,
     };
     vec![start.encode(), RECORD.to_vec()]
 }
