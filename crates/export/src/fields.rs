@@ -3,7 +3,7 @@
 //! What always holds: a field's place in [`COLUMNS`] never changes its meaning; new ones come at the end.
 
 use crate::{Leaf, time, words};
-use cordon_ledger::{Control, Intent, Judged, Outcome, Record};
+use cordon_ledger::{Control, FIRST_EPOCH, Intent, Judged, Outcome, Record};
 
 /// What stands in a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("target", "cordon.control.target"),
     column("count", "cordon.control.count"),
     column("leaf", "cordon.log.leaf_hash"),
+    column("epoch", "cordon.epoch"),
+    column("of", "cordon.control.of"),
+    column("from", "cordon.control.from"),
+    column("to", "cordon.control.to"),
+    column("snapshot", "cordon.control.snapshot"),
 ];
 
 /// A row: the fields that a leaf has, by the name in [`COLUMNS`].
@@ -125,6 +130,13 @@ impl Row {
         }
     }
 
+    /// The epoch of the digests, where it is not the first.
+    fn epoch(&mut self, epoch: u32) {
+        if epoch != FIRST_EPOCH {
+            self.number("epoch", epoch);
+        }
+    }
+
     fn list(&mut self, name: &'static str, value: Vec<String>) {
         if !value.is_empty() {
             self.0.push((name, Value::List(value)));
@@ -164,6 +176,7 @@ impl Row {
         self.maybe("policy_version", r.policy.as_ref());
         self.maybe("detectors", r.detector.as_ref().map(|w| w.as_str()));
         self.maybe("commitment", r.commitment.as_ref().map(|c| &c.0));
+        self.epoch(r.epoch);
     }
 
     fn outcome(&mut self, r: &Outcome) {
@@ -189,6 +202,7 @@ impl Row {
         self.number("truncated", r.truncated);
         self.list("not_inspected", r.not_inspected.iter().map(|f| f.name().to_owned()).collect());
         self.list("opened", r.opened.iter().map(|f| f.name().to_owned()).collect());
+        self.epoch(r.epoch);
     }
 
     fn control(&mut self, r: &Control) {
@@ -202,5 +216,10 @@ impl Row {
         self.maybe("reason", r.reason.map(|reason| reason.name()));
         self.maybe("policy_version", r.policy.as_ref());
         self.some("count", r.count);
+        self.epoch(r.epoch);
+        self.some("of", r.of);
+        self.maybe("from", r.from.map(time::rfc3339));
+        self.maybe("to", r.to.map(time::rfc3339));
+        self.maybe("snapshot", r.snapshot);
     }
 }

@@ -315,7 +315,10 @@ fn control(log: &Log, leaf: &Leaf, r: &Control) -> Event {
     if let Some(version) = &r.policy {
         event.insert("policy".into(), json!({"uid": version.to_string()}));
     }
-    unmapped(&mut event, leaf, json!({"count": r.count}));
+    let (from, to) = (r.from.map(time::rfc3339), r.to.map(time::rfc3339));
+    let snapshot = r.snapshot.map(|s| s.to_string());
+    let rest = json!({"count": r.count, "of": r.of, "from": from, "to": to, "snapshot": snapshot});
+    unmapped(&mut event, leaf, rest);
     event
 }
 

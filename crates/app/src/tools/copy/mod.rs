@@ -19,6 +19,7 @@ use crate::error::AppError;
 use bucket::Bucket;
 use cordon_ledger::tile::{self, Kind};
 use cordon_ledger::minimum::MINIMUM;
+use cordon_ledger::witnessed::{BY_WITNESS, COSIGNED};
 use cordon_ledger::{Checkpoint, Reader, Volume as _, VolumeError, log::CHECKPOINT, volume::File};
 use cordon_store::volume::FileVolume;
 use std::path::{Path, PathBuf};
@@ -156,6 +157,15 @@ pub fn copy(ledger: &Path, key: &Path, to: &str, access: &Access) -> Result<Copi
         batch.push(CHECKPOINT.to_owned(), text)?;
         batch.flush()?;
     }
+    // What witnesses cosigned of it; never more than the copy has.
+    let names = source.list(BY_WITNESS)?.into_iter().map(|name| format!("{BY_WITNESS}/{name}"));
+    for path in [COSIGNED.to_owned()].into_iter().chain(names) {
+        let Some(text) = source.read(&path)? else { continue };
+        if open(&text).is_some_and(|head| head.size <= size) && place.read(&path)?.as_ref() != Some(&text) {
+            batch.push(path, text)?;
+        }
+    }
+    batch.flush()?;
     Ok(copied)
 }
 
