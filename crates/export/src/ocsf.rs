@@ -5,7 +5,7 @@
 //! leaf gives the same ids for ever. The fields that OCSF has for text (`message`, `raw_data`, `desc`,
 //! `status_detail`, and whatever holds a prompt or an answer) are never written.
 
-use crate::{Leaf, Log, syslog, words};
+use crate::{Leaf, Log, syslog, time, words};
 use cordon_ledger::{
     CallJudged, Control, ControlKind, Decision, FindingCount, Finish, Intent, Judged, Name, Outcome, Reason,
     Record,
