@@ -9,15 +9,15 @@ mod args;
 mod audit;
 mod audit_args;
 mod check;
-mod evidence;
 mod custody;
+mod evidence;
 mod inspect;
 mod keys;
 mod output;
 mod policy;
-mod scan;
 mod posture;
 mod records;
+mod scan;
 mod serve;
 mod witness;
 

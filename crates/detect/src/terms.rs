@@ -45,9 +45,11 @@ struct Pattern {
     regex: Regex,
     max_len: usize,
     index: u16,
-    /// What every match begins with, one of these; none where that is not known.
-    prefixes: Option<Vec<Vec<u8>>>,
+    prefixes: Prefixes,
 }
+
+/// What every match begins with, one of these; none where that is not known.
+type Prefixes = Option<Vec<Vec<u8>>>;
 
 impl Pattern {
     /// Whether a match may start with this text, or with more behind it.
@@ -210,7 +212,7 @@ impl Terms {
 
 type Fault = (&'static str, String, String);
 
-fn compile(regex: &str, max_len: usize) -> Result<(Regex, Option<Vec<Vec<u8>>>), Fault> {
+fn compile(regex: &str, max_len: usize) -> Result<(Regex, Prefixes), Fault> {
     if max_len == 0 || max_len > LONGEST {
         let hint = format!("give the longest match in bytes, 1 to {LONGEST}");
         return Err(("max_len", format!("{max_len} is not a usable length"), hint));

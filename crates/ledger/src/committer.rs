@@ -232,13 +232,8 @@ impl Committer {
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
         let (writer, publisher) = ledger.split();
         let linger = (durable == Durability::Behind).then_some(LINGER);
-        let round = Round {
-            writer,
-            linger,
-            salts,
-            shared: Arc::clone(&shared),
-            hand_over: Arc::clone(&hand_over),
-        };
+        let round =
+            Round { writer, linger, salts, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
         let committer = Self {
@@ -279,11 +274,7 @@ impl Committer {
         Appended::from(self.enqueue(leaf, Some(salt)))
     }
 
-    fn enqueue(
-        &self,
-        leaf: Vec<u8>,
-        salt: Option<Zeroizing<[u8; 32]>>,
-    ) -> Result<(State, u64), LedgerError> {
+    fn enqueue(&self, leaf: Vec<u8>, salt: Option<Zeroizing<[u8; 32]>>) -> Result<(State, u64), LedgerError> {
         if salt.is_some() && !self.salted {
             return Err(LedgerError::malformed(
                 "the salt",
@@ -433,8 +424,7 @@ impl Round {
         }
         if let Some(linger) = self.linger.filter(|_| !queue.stop) {
             // Only a stop or a failure wakes it earlier: entries after the first wake nobody.
-            queue =
-                self.shared.filled.wait_timeout(queue, linger).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.shared.filled.wait_timeout(queue, linger).unwrap_or_else(PoisonError::into_inner).0;
         }
         std::mem::swap(&mut queue.batch, batch);
         std::mem::swap(&mut queue.tells, tells);

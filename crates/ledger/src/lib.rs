@@ -26,8 +26,8 @@ pub mod log;
 pub mod minimum;
 pub mod name;
 pub mod note;
-pub mod prefix;
 pub mod policy;
+pub mod prefix;
 pub mod proof;
 mod publish;
 pub mod read;
@@ -51,9 +51,9 @@ pub use filter::{Filter, RecordType, Sought};
 pub use log::{Ledger, Recovery};
 pub use minimum::Minimum;
 pub use name::{Bucket, Catalogue, Commitment, Digester, FIRST_EPOCH, Known, Linkable, Name, Word};
-pub use prefix::{Prefix, leaves};
 pub use note::{Note, Signer, Unsigned, VerifierKey};
 pub use policy::{Policy, PolicyError};
+pub use prefix::{Prefix, leaves};
 pub use proof::{
     ConsistencyProof, InclusionProof, consistency, entry, prove, verify_consistency, verify_proof,
 };

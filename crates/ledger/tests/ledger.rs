@@ -13,14 +13,14 @@ mod log {
     pub(crate) mod custody_faults;
     pub(crate) mod erasing;
     pub(crate) mod faults;
-    pub(crate) mod prefixes;
+    pub(crate) mod house;
     pub(crate) mod notes;
     pub(crate) mod policies;
-    pub(crate) mod house;
+    pub(crate) mod prefixes;
     pub(crate) mod proofs;
     pub(crate) mod pruning;
-    pub(crate) mod rot;
     pub(crate) mod reading;
+    pub(crate) mod rot;
     pub(crate) mod tampering;
     pub(crate) mod witnessed;
     pub(crate) mod witnesses;

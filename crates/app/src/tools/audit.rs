@@ -5,9 +5,7 @@ use crate::error::AppError;
 use crate::tools::witnessed::Witnessed;
 use cordon_ledger::custody::Opening;
 use cordon_ledger::witnessed::{Standing, against, demand_quorum, prove_under};
-use cordon_ledger::{
-    InclusionProof, Intent, LedgerError, Policy, Receipt, Record, Unsigned,
-};
+use cordon_ledger::{InclusionProof, Intent, LedgerError, Policy, Receipt, Record, Unsigned};
 use cordon_store::volume::FileVolume;
 use serde_json::{Value, json};
 use std::path::Path;

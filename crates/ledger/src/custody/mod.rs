@@ -28,11 +28,11 @@ pub use salts::{Opening, Salted};
 
 use crate::{
     error::LedgerError,
+    filter::Filter,
     minimum::{self, MINIMUM, Minimum},
     name::{FIRST_EPOCH, Name},
     note::Signer,
     record::{Control, ControlKind, Record},
-    filter::Filter,
     show::show,
     tile,
     verify::extra,

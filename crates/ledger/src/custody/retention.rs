@@ -4,14 +4,7 @@
 //! class's time and under no hold. A record that this version cannot read is kept.
 
 use super::{error::CustodyError, holds::Hold};
-use crate::{
-    note::VerifierKey,
-    record::Record,
-    filter::Filter,
-    show::show,
-    tile,
-    volume::Volume,
-};
+use crate::{filter::Filter, note::VerifierKey, record::Record, show::show, tile, volume::Volume};
 use cordon_types::Millis;
 
 /// How long records are kept, by class, in milliseconds. `None`: for ever.
