@@ -95,13 +95,7 @@ impl Running {
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
-
-        let witnessing = plan
-            .map(|plan| {
-                let (volume, key) = (parts.volume.clone(), dir.signer()?.verifier());
-                Witnessing::start(&dir, plan, volume, key, clock.clone(), &mut parts.registry)
-            })
-            .transpose()?;
+        let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
@@ -130,15 +124,8 @@ impl Running {
         });
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
-        let side = Side {
-            admin: api,
-            shared: parts.shared.clone(),
-            reloader,
-            custodian,
-            registry,
-            stop,
-            live: live.clone(),
-        };
+        let (shared, live_too) = (parts.shared.clone(), live.clone());
+        let side = Side { admin: api, shared, reloader, custodian, registry, stop, live: live_too };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -241,6 +228,17 @@ struct Parts {
 }
 
 impl Parts {
+    /// Begins to send checkpoints to witnesses.
+    fn witnessing(
+        &mut self,
+        dir: &DataDir,
+        plan: crate::witnessing::Plan,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Witnessing, AppError> {
+        let key = dir.signer()?.verifier();
+        Witnessing::start(dir, plan, self.volume.clone(), key, clock, &mut self.registry)
+    }
+
     fn open(
         dir: &DataDir,
         loaded: &Loaded,

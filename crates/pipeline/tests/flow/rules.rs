@@ -179,7 +179,7 @@ fn a_refused_call_becomes_text_where_that_is_possible() {
     ] {
         for out in called(&world, op, json!({}), "rm") {
             let out = out.unwrap();
-            assert!(out.contains("[Cordon refused this tool call: ") && out.contains("on i"), "{out}");
+            assert!(out.contains("[Cordon refused this tool call: ") && out.contains("on "), "{out}");
             assert!(
                 !out.contains("tool_use") && !out.contains("tool_calls") && !out.contains("\\\"a\\\""),
                 "{out}"

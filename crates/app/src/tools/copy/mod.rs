@@ -127,26 +127,7 @@ pub fn copy(ledger: &Path, key: &Path, to: &str, access: &Access) -> Result<Copi
     };
     let mut copied = Copied { origin: reader.head().origin.clone(), size, before, files: 0, bytes: 0 };
     let mut batch = Batch { place: &place, files: Vec::new(), copied: &mut copied };
-    for n in (before / 256)..size.div_ceil(256) {
-        let hashes = if n * 256 < reader.lowest() {
-            reader.tile(0, n)?
-        } else {
-            let bundle = reader.bundle(n)?;
-            let mut bytes = Vec::new();
-            bundle.entries.iter().for_each(|entry| tile::push_entry(&mut bytes, entry));
-            batch.push(tile::path_of_width(Kind::Entries, n, bundle.hashes.len() as u64), bytes)?;
-            bundle.hashes
-        };
-        batch.push(tile::path_of_width(Kind::Tile(0), n, hashes.len() as u64), hashes.concat())?;
-    }
-    for level in 1_u8..8 {
-        let whole = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
-        let had = before.checked_shr(8 * u32::from(level)).unwrap_or(0);
-        for n in (had / 256)..whole.div_ceil(256) {
-            let hashes = reader.tile(level, n)?;
-            batch.push(tile::path_of_width(Kind::Tile(level), n, hashes.len() as u64), hashes.concat())?;
-        }
-    }
+    batch.tree(&mut reader, before)?;
     // Which bundles are not there, and by whose word. A copy keeps the bundles that it had before.
     if let Some(minimum) = source.read(MINIMUM)?.filter(|_| reader.lowest() > 0) {
         batch.push(MINIMUM.to_owned(), minimum)?;
@@ -176,6 +157,32 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// What the tree has beyond its first `before` leaves.
+    fn tree(&mut self, reader: &mut Reader<'_>, before: u64) -> Result<(), AppError> {
+        let size = reader.head().size;
+        for n in (before / 256)..size.div_ceil(256) {
+            let hashes = if n * 256 < reader.lowest() {
+                reader.tile(0, n)?
+            } else {
+                let bundle = reader.bundle(n)?;
+                let mut bytes = Vec::new();
+                bundle.entries.iter().for_each(|entry| tile::push_entry(&mut bytes, entry));
+                self.push(tile::path_of_width(Kind::Entries, n, bundle.hashes.len() as u64), bytes)?;
+                bundle.hashes
+            };
+            self.push(tile::path_of_width(Kind::Tile(0), n, hashes.len() as u64), hashes.concat())?;
+        }
+        for level in 1_u8..8 {
+            let whole = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
+            let had = before.checked_shr(8 * u32::from(level)).unwrap_or(0);
+            for n in (had / 256)..whole.div_ceil(256) {
+                let hashes = reader.tile(level, n)?;
+                self.push(tile::path_of_width(Kind::Tile(level), n, hashes.len() as u64), hashes.concat())?;
+            }
+        }
+        Ok(())
+    }
+
     fn push(&mut self, path: String, bytes: Vec<u8>) -> Result<(), AppError> {
         self.files.push((path, bytes));
         if self.files.len() < TOGETHER { Ok(()) } else { self.flush() }
