@@ -106,7 +106,8 @@ impl Worker {
             tracing::warn!(%error, "the ledger's checkpoint could not be read for the witnesses");
             return;
         }
-        let Some(head) = self.gathered.head.clone() else { return };
+        // An empty tree says nothing that is worth a signature; a start's own record follows within a second.
+        let Some(head) = self.gathered.head.clone().filter(|head| head.size > 0) else { return };
         let now = self.clock.ticks();
         let mut asks = FuturesUnordered::new();
         for (n, state) in self.states.iter().enumerate() {
