@@ -14,7 +14,8 @@ fn check(path: &str, text: &str, want: &[(&str, &str, u64)]) {
     let mut want: Vec<_> = want.iter().map(|(n, v, l)| ((*n).to_owned(), (*v).to_owned(), *l)).collect();
     // In which order they come does not matter: what takes them joins them by name.
     let mut found = deps(path, text);
-    (want.sort(), found.sort());
+    want.sort();
+    found.sort();
     assert_eq!(found, want, "{path}");
 }
 
