@@ -193,7 +193,7 @@ fn judge(row: &Row, all: &[Row], guard: Guard) -> Vec<String> {
             }
         };
         let refused = through(&MASKING, row, &plain).out.err();
-        if let Some(Why::Upstream(_)) = refused {
+        if row.path.starts_with("{type=error}") && matches!(refused, Some(Why::Upstream(_))) {
             // The upstream's own error: whatever it says, the stream ends with Cordon's words and not with its.
             let out = through(&MASKING, row, &single).out;
             if !matches!(out, Err(Why::Upstream(_))) {
