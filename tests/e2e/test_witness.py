@@ -189,6 +189,19 @@ class Flow(Witnessed):
         self.assertNotEqual(0, done.returncode)
         changed.unlink()
 
+    def test_an_evidence_pack_is_tied_to_what_was_cosigned(self):
+        self.traffic()
+        self.caught_up()
+        pack = self.gateway.directory / "pack"
+        export = ("evidence", "export", "--framework", "all", "--from", "0", "--to", "2100-01-01", "--anchor", "--out", pack)
+        self.gateway.cordon(*export)
+        tie = (pack / "anchor/checkpoint").read_text()
+        self.assertEqual([line.split(" ")[1] for line in tie.split("\n\n")[1].splitlines()][1:], ["witness.test/a", "witness.test/b"], tie)
+        done = json.loads(self.gateway.cordon("evidence", "verify", pack, "--json"))
+        self.assertEqual((done["signed"], done["anchored"]), (True, True), done)
+        page = json.loads((pack / "evidence/EV-PROOF.json").read_text())
+        self.assertIn(f"2 cosignatures over the log's first {tie.splitlines()[1]} entries", json.dumps(page, ensure_ascii=False))
+
     def test_a_witness_that_is_away_stops_nothing(self):
         away = self.witnesses[1]
         self.traffic()

@@ -91,6 +91,8 @@ pub struct Figures {
     pub size: u64,
     /// The log's first record's time.
     pub oldest: Option<Millis>,
+    /// The lowest index that is kept; those below were pruned.
+    pub kept_from: Option<u64>,
     /// The period's first and last record.
     pub span: Option<Seen>,
     /// Decisions about prompts, answers, and tool calls: by place, then decision.
@@ -218,6 +220,7 @@ impl Pass {
 
     /// Takes one leaf. They come in order, from the first of the log.
     pub fn take(&mut self, index: u64, leaf: &[u8]) {
+        self.figures.kept_from.get_or_insert(index);
         let Some(at) = peek_at(leaf) else {
             self.unreadable_since += 1;
             return;

@@ -32,6 +32,7 @@ fn made(n: u64, to: u64, frameworks: &str, facts: &Facts) -> Made {
         root: cordon_types::Digest(*tree.root()).to_string(),
         of_period: true,
         cosignatures: 0,
+        cosigned: 0,
     };
     let answers = answers(&catalogue, &figures, facts, period, &log);
     let frameworks = catalogue.chosen(frameworks);

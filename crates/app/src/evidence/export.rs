@@ -3,7 +3,7 @@
 //! SECURITY: the log's key signs two things here: a checkpoint of a tree that the published checkpoint is proven to
 //! extend ([`Prefix::at`]), which says nothing new, and a note about the manifest whose text is no checkpoint.
 
-use super::live::{checkpoint, cosignatures};
+use super::live::{checkpoint, cosignatures, cosigned};
 use super::{Source, known, problem};
 use crate::error::AppError;
 use cordon_govern::pack::manifest::{self, note_text};
@@ -112,17 +112,20 @@ fn files(
         Some(signer) => tree.sign(signer)?,
         None => published.clone(),
     };
-    let seen = if anchored || signer.is_none() { published.as_str() } else { text.as_str() };
+    // What witnesses cosigned, where that covers the pack: else what the log alone signed.
+    let seen = cosigned(source)?.filter(|(_, seen)| anchored && seen.size >= size);
+    let (tie, new) = seen.as_ref().map_or((published.as_str(), head.size), |(text, c)| (text, c.size));
     let log = Log {
         origin: tree.origin().to_owned(),
         size,
         root: Digest(*tree.root()).to_string(),
         of_period: signer.is_some(),
-        cosignatures: cosignatures(seen, tree.origin()),
+        cosignatures: seen.as_ref().map_or(0, |(text, _)| cosignatures(text, tree.origin())),
+        cosigned: seen.as_ref().map_or(0, |(_, seen)| seen.size),
     };
     let answers = source.answers(&log);
     let samples = samples(&tree, source, &text, &pack::wanted(frameworks, &answers))?;
-    let anchor = anchored.then(|| anchor(source, &published, size, head.size)).transpose()?;
+    let anchor = anchored.then(|| anchor(source, tie, size, new)).transpose()?;
     let input = Input {
         catalogue: &source.catalogue,
         frameworks: frameworks.to_vec(),
@@ -157,7 +160,7 @@ fn samples(
     wanted.iter().map(sample).collect()
 }
 
-/// The published checkpoint, with its cosignatures, and the proof that it extends the pack's.
+/// A published checkpoint, with its cosignatures, and the proof that it extends the pack's.
 fn anchor(source: &Source, published: &str, old: u64, new: u64) -> Result<Anchor, AppError> {
     let proof = cordon_ledger::consistency(&source.volume, &source.key, old, new)?;
     let lines: String = proof.hashes.iter().map(|h| BASE64.encode(h) + "\n").collect();

@@ -8,6 +8,7 @@ use crate::error::AppError;
 use cordon_api::PostureProblem;
 use cordon_govern::posture::{Posture, Snapshot};
 use cordon_govern::{Log, Period};
+use cordon_ledger::witnessed::COSIGNED;
 use cordon_ledger::{Checkpoint, Control, ControlKind, Linkable};
 use cordon_pipeline::control;
 use cordon_types::{Digest, Millis};
@@ -27,8 +28,10 @@ pub(super) fn at_hand(source: &Source) -> Result<Log, AppError> {
     let text = checkpoint(source)?;
     let head = Checkpoint::open(&text, &source.key)
         .map_err(|_| problem("the ledger's checkpoint is not signed with this key"))?;
+    let seen = cosigned(source)?;
     Ok(Log {
-        cosignatures: cosignatures(&text, &head.origin),
+        cosignatures: seen.as_ref().map_or(0, |(text, _)| cosignatures(text, &head.origin)),
+        cosigned: seen.map_or(0, |(_, seen)| seen.size),
         origin: head.origin,
         size: head.size,
         root: Digest(head.root).to_string(),
@@ -40,6 +43,16 @@ pub(super) fn checkpoint(source: &Source) -> Result<String, AppError> {
     let bytes =
         cordon_ledger::Volume::read(&source.volume, cordon_ledger::log::CHECKPOINT)?.unwrap_or_default();
     String::from_utf8(bytes).map_err(problem)
+}
+
+/// The newest checkpoint that a quorum of witnesses cosigned, if there is one. What it says is in the log: a start and
+/// `audit verify` look at that.
+pub(super) fn cosigned(source: &Source) -> Result<Option<(String, Checkpoint)>, AppError> {
+    let Some(bytes) = cordon_ledger::Volume::read(&source.volume, COSIGNED)? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(problem)?;
+    let head = Checkpoint::open(&text, &source.key)
+        .map_err(|_| problem(format!("the ledger's {COSIGNED} is not signed with this key")))?;
+    Ok(Some((text, head)))
 }
 
 /// Signature lines of others than the log. They are counted, not checked: that takes the witnesses' keys.

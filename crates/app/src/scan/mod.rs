@@ -5,8 +5,9 @@
 //! logs  -> unpack -> lines  +-> cordon_inventory::Inventory -> marks, drift
 //! homes -> known places ----+
 //! ```
-//! What always holds: files are read, never run; nothing is connected to; symbolic links, special files and files
-//! over their kind's limit are passed over and counted. What it does not do: print; `cli` does.
+//! What always holds: files are read, never run; nothing is connected to; in trees symbolic links are passed over, and
+//! everywhere what is no file; a file over its kind's limit is named in a note and not read. A known place on a machine
+//! may itself be a link to a file, as people keep their settings. What it does not do: print; `cli` does.
 
 mod logs;
 mod machine;

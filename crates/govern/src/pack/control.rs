@@ -204,7 +204,9 @@ pub(super) fn verification(page: &mut Html, log: &Place<'_>, commands: &[String]
     page.el("h2", "Verification");
     let witnesses = match log.witnesses {
         0 => "none: unwitnessed".to_owned(),
-        n => format!("{n} cosignatures, to be checked with the witnesses' keys"),
+        n => format!(
+            "{n} cosignatures under anchor/checkpoint, which extends this one; to be checked with the witnesses' keys"
+        ),
     };
     page.facts(&[
         ("Log", log.origin),

@@ -17,8 +17,10 @@ pub struct Log {
     pub root: String,
     /// Whether the checkpoint was made for the period's tree; else it is the one at hand.
     pub of_period: bool,
-    /// Cosignatures of witnesses under the checkpoint.
+    /// Cosignatures of witnesses, under a checkpoint of `cosigned` entries.
     pub cosignatures: u64,
+    /// So many of the log's first entries are under it; 0 where nobody cosigned.
+    pub cosigned: u64,
 }
 
 /// Whether there is such evidence, and what it lacks.
@@ -44,15 +46,16 @@ pub(super) const fn availability(id: EvidenceId) -> (Availability, &'static str)
         E::Inc => (NoneYet, "No incidents are kept yet."),
         E::Inv => (
             Partial,
-            "What passes through the gate and what manifests declare; nothing is looked for elsewhere.",
+            "What passes through the gate and what manifests declare; scans (`cordon scan`) are kept elsewhere.",
         ),
         E::Pol => (
             Partial,
             "Versions by hash, first and last seen, reloads; no approvals, and differences are not kept.",
         ),
-        E::Ret => {
-            (Partial, "How far back the log reaches; receipts of destruction are not counted here yet.")
-        }
+        E::Ret => (
+            Partial,
+            "How far back the log reaches, what was pruned and destroyed, holds; receipts stand in the data directory.",
+        ),
         E::Rev => (Partial, "Who (as a pseudonym), when, and of what; no date by which the next is due."),
         E::Risk => (NoneYet, "No risk register is kept yet."),
         E::Ropa => (
@@ -83,7 +86,10 @@ fn yes(it: bool) -> &'static str {
 pub(super) fn checkpoint(log: &Log) -> Table {
     let witnessed = match log.cosignatures {
         0 => "unwitnessed".to_owned(),
-        n => format!("{n} cosignatures, to be checked with the witnesses' keys"),
+        n => format!(
+            "{n} cosignatures over the log's first {} entries, to be checked with the witnesses' keys",
+            log.cosigned
+        ),
     };
     Table {
         title: "Checkpoint that the proofs lead to",
@@ -112,6 +118,17 @@ pub(super) fn pack(log: &Log) -> Table {
     }
 }
 
+/// What keeps and gives up records, by the kind of its control record.
+const CUSTODY: &[(&str, &str)] = &[
+    ("times that entries were pruned", "pruned"),
+    ("epochs of digests begun", "epoch_begun"),
+    ("keys of epochs destroyed", "epoch_shredded"),
+    ("single salts destroyed", "salt_shredded"),
+    ("times that all salts before a time were destroyed", "salts_shredded"),
+    ("legal holds set", "hold_set"),
+    ("legal holds lifted", "hold_lifted"),
+];
+
 pub(super) fn retention(f: &Figures) -> Table {
     let mut rows = vec![row("entries up to the period's end", f.size)];
     if let Some(oldest) = f.oldest {
@@ -120,6 +137,10 @@ pub(super) fn retention(f: &Figures) -> Table {
     if let Some(span) = f.span {
         let days = span.last.saturating_sub(f.oldest.unwrap_or(span.first)) / 86_400_000;
         rows.push(fact("days from it to the period's last entry", days));
+    }
+    rows.push(row("entries given up before it, their hashes kept", f.kept_from.unwrap_or_default()));
+    for (name, kind) in CUSTODY {
+        rows.push(row(*name, f.controls.get(kind)));
     }
     rows.push(row("entries that cannot be read", f.unreadable));
     rows.push(row("torn tails cut off at a start", f.controls.get("torn_tail")));

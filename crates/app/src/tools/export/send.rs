@@ -20,6 +20,7 @@ use serde_json::Value;
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -71,6 +72,15 @@ pub(crate) fn settings(
     settings.idle = PATIENCE;
     settings.retries = 0;
     if let Some(path) = bearer {
+        // SECURITY: a token must not cross a network in the clear because of one letter in an address.
+        let here = base.host().parse().map_or(base.host() == "localhost", |ip: IpAddr| ip.is_loopback());
+        if !base.is_tls() && !here {
+            let text = format!(
+                "the token would go to {} in the clear; send it to an https:// address, or without --bearer-file",
+                base.host()
+            );
+            return Err(AppError::Delivery(text));
+        }
         let text = crate::data::read(path)?;
         settings.credential = Some(Credential::new(Secret::new(text.trim().to_owned())));
         settings.auth = AuthStyle::Bearer;

@@ -74,3 +74,22 @@ fn roots_as_text() {
         assert_eq!(unhex(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn a_token_does_not_go_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "secret\n").unwrap();
+    let check = |url: &str, goes: bool| {
+        let base = cordon_upstream::BaseUrl::parse(url).unwrap();
+        assert_eq!(super::send::settings(&base, Some(&token), None).is_ok(), goes, "{url}");
+        assert!(super::send::settings(&base, None, None).is_ok(), "{url}");
+    };
+    check("https://siem.example", true);
+    check("http://127.0.0.1:4318", true);
+    check("http://localhost:4318", true);
+    check("http://[::1]:4318", true);
+    check("http://siem.example", false);
+    check("http://10.0.0.7:4318", false);
+    check("http://localhost.example", false);
+}
