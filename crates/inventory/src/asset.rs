@@ -240,6 +240,13 @@ pub fn clipped(mut text: String) -> String {
     text
 }
 
+/// `text` with a mark in place of each character that could make a terminal say what is not there: a file's name is a
+/// stranger's text too.
+#[must_use]
+pub fn legible(text: &str) -> String {
+    text.chars().map(|c| if hides(c) { '\u{fffd}' } else { c }).collect()
+}
+
 /// Characters that move a terminal's cursor or turn the direction of text.
 fn hides(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -279,7 +286,7 @@ impl Sink {
     /// For the file `place`.
     #[must_use]
     pub fn new(place: &str) -> Self {
-        Self { place: place.into(), found: Vec::new(), overflow: false }
+        Self { place: legible(place).into(), found: Vec::new(), overflow: false }
     }
 
     /// The file.

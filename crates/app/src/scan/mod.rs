@@ -16,6 +16,7 @@ mod tests;
 mod walk;
 
 use crate::error::AppError;
+use cordon_inventory::asset::legible;
 use cordon_inventory::logs::{Counts, Format, Usage};
 use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, declared};
 use std::path::{Path, PathBuf};
@@ -104,7 +105,7 @@ impl Shared {
     fn note(&self, note: String) {
         let mut notes = self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if notes.len() < MAX_NOTES {
-            notes.push(note);
+            notes.push(legible(&note));
         } else {
             self.more_notes.fetch_add(1, Ordering::Relaxed);
         }

@@ -61,6 +61,21 @@ fn a_tree_with_ignore_files_links_and_pipes() {
 }
 
 #[test]
+fn a_path_cannot_write_to_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "\u{1b}[2J\u{202e}/requirements.txt", "openai==1.2\n");
+    let huge = vec![b'x'; 40 << 20];
+    write(dir.path(), "\u{9b}2J/requirements.txt", huge);
+    let scanned = run(&ScanOptions { paths: vec![dir.path().to_owned()], ..options() });
+    let places: Vec<String> =
+        scanned.inventory.assets[0].evidence.iter().map(|e| e.place.to_string()).collect();
+    assert_eq!((places.len(), scanned.notes.len()), (1, 1), "{places:?} {:?}", scanned.notes);
+    for text in places.iter().chain(&scanned.notes) {
+        assert!(text.contains('\u{fffd}') && !text.chars().any(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
 fn what_is_too_large_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path(), "big.py", "x");
