@@ -1,6 +1,7 @@
 //! Evidence packs as strangers hand them in, leaves as the evidence pass takes them, and times as operators write them.
 
-use cordon_govern::{Pass, Period, time, verify, zipped};
+use cordon_govern::{Pass, Period, verify, zipped};
+use cordon_types::time;
 use cordon_ledger::Signer;
 
 /// Archives, and manifests by themselves: nothing that is not whole is taken.

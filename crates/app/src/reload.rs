@@ -8,7 +8,7 @@ use crate::worker::Thread;
 use cordon_config::FailureMode;
 use cordon_identity::KillSwitch;
 use cordon_ledger::{Control, ControlKind};
-use cordon_pipeline::{Gate, Issued, control};
+use cordon_pipeline::{Gate, Issued};
 use cordon_proxy::Shared;
 use cordon_types::Clock;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Reloader {
                 tracing::info!(policy = %gate.version(), "reloaded: the new rules are in force");
                 let done = Control {
                     policy: Some(gate.version()),
-                    ..control(ControlKind::Reload, self.clock.now())
+                    ..Control::new(ControlKind::Reload, self.clock.now())
                 };
                 append(&self.shared, &done).map_err(|e| vec![e])
             }
@@ -82,7 +82,7 @@ impl Reloader {
                     first = problems.first().map_or("", String::as_str),
                     "reload refused: the old rules stay in force; `cordon check` lists every problem"
                 );
-                let _ = append(&self.shared, &control(ControlKind::ReloadRefused, self.clock.now()));
+                let _ = append(&self.shared, &Control::new(ControlKind::ReloadRefused, self.clock.now()));
                 Err(problems)
             }
         }

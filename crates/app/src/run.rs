@@ -17,7 +17,7 @@ use cordon_config::FailureMode;
 use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
-use cordon_pipeline::{Issued, Recorder, control};
+use cordon_pipeline::{Issued, Recorder};
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
@@ -93,7 +93,7 @@ impl Running {
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
         let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
-        append(&parts.shared, &control(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
+        append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
@@ -187,7 +187,7 @@ impl Running {
         let mut counts = self.shared.recorder.flush_turned_away(now).into_iter();
         let recorded = counts
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
-            .and_then(|()| append(&self.shared, &control(ControlKind::Stop, now)));
+            .and_then(|()| append(&self.shared, &Control::new(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Some(witnessing) = self.witnessing {
             witnessing.finish();
@@ -318,7 +318,7 @@ fn custodian(
     if parts.epoch_begun {
         let epoch = parts.shared.recorder.digester().epoch();
         let begun =
-            Control { of: Some(epoch.into()), epoch, ..control(ControlKind::EpochBegun, clock.now()) };
+            Control { of: Some(epoch.into()), epoch, ..Control::new(ControlKind::EpochBegun, clock.now()) };
         append(&parts.shared, &begun).map_err(AppError::Record)?;
     }
     custodian.resume()?;

@@ -4,7 +4,6 @@ use crate::custody::Custodian;
 use crate::reload::Reloader;
 use cordon_api::{AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
-use cordon_pipeline::control;
 use cordon_proxy::Shared;
 use cordon_types::{AgentId, Digest};
 use std::sync::Arc;
@@ -52,19 +51,20 @@ impl Runtime for Live {
             Change::KeyCreated(key, agent) => Control {
                 key: Some(key.clone()),
                 agent: agent.clone(),
-                ..control(ControlKind::KeyCreated, now)
+                ..Control::new(ControlKind::KeyCreated, now)
             },
             Change::KeyRevoked(key, agent) => Control {
                 key: Some(key.clone()),
                 agent: agent.clone(),
-                ..control(ControlKind::KeyRevoked, now)
+                ..Control::new(ControlKind::KeyRevoked, now)
             },
             Change::Kill(scope) => {
-                Control { target: Some(self.scope(scope, &digester)), ..control(ControlKind::Kill, now) }
+                Control { target: Some(self.scope(scope, &digester)), ..Control::new(ControlKind::Kill, now) }
             }
-            Change::Unkill(scope) => {
-                Control { target: Some(self.scope(scope, &digester)), ..control(ControlKind::Unkill, now) }
-            }
+            Change::Unkill(scope) => Control {
+                target: Some(self.scope(scope, &digester)),
+                ..Control::new(ControlKind::Unkill, now)
+            },
         };
         self.append(&Control { by, epoch: digester.epoch(), ..record })
     }

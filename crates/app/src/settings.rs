@@ -97,21 +97,19 @@ pub(crate) fn models(config: &Config) -> ModelTable {
 }
 
 pub(crate) fn model_budgets(config: &Config) -> HashMap<ModelName, Budgets> {
-    config
-        .budgets
-        .iter()
-        .map(|b| {
-            let budgets = Budgets {
-                requests_per_minute: b.requests_per_minute,
-                tokens_per_minute: b.tokens_per_minute,
-                tokens_per_day: b.tokens_per_day,
-                cost_per_day_micros: b.cost_per_day_micros,
-                cost_per_month_micros: b.cost_per_month_micros,
-                concurrent: b.concurrent,
-            };
-            (b.model.clone(), budgets)
-        })
-        .collect()
+    config.budgets.iter().map(|b| (b.model.clone(), budgets(b))).collect()
+}
+
+/// A model's budgets as the meter takes them.
+pub(crate) const fn budgets(b: &cordon_config::ModelBudget) -> Budgets {
+    Budgets {
+        requests_per_minute: b.requests_per_minute,
+        tokens_per_minute: b.tokens_per_minute,
+        tokens_per_day: b.tokens_per_day,
+        cost_per_day_micros: b.cost_per_day_micros,
+        cost_per_month_micros: b.cost_per_month_micros,
+        concurrent: b.concurrent,
+    }
 }
 
 pub(crate) fn ledger(config: &Config) -> cordon_ledger::Options {

@@ -2,8 +2,9 @@
 //!
 //! What always holds: a field's place in [`COLUMNS`] never changes its meaning; new ones come at the end.
 
-use crate::{Leaf, time, words};
+use crate::{Leaf, words};
 use cordon_ledger::{Control, FIRST_EPOCH, Intent, Judged, Outcome, Record};
+use cordon_types::time;
 
 /// What stands in a field.
 #[derive(Clone, Debug, PartialEq, Eq)]

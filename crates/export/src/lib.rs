@@ -19,7 +19,6 @@ pub mod reconcile;
 mod syslog;
 #[cfg(test)]
 mod tests;
-pub mod time;
 mod words;
 
 use cordon_ledger::{Bundle, Record, tree::Hash};

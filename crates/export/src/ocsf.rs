@@ -5,12 +5,12 @@
 //! leaf gives the same ids for ever. The fields that OCSF has for text (`message`, `raw_data`, `desc`,
 //! `status_detail`, and whatever holds a prompt or an answer) are never written.
 
-use crate::{Leaf, Log, syslog, time, words};
+use crate::{Leaf, Log, syslog, words};
 use cordon_ledger::{
     CallJudged, Control, ControlKind, Decision, FindingCount, Finish, Intent, Judged, Name, Outcome, Reason,
     Record,
 };
-use cordon_types::{AgentId, KeyId, Operation, RequestId};
+use cordon_types::{AgentId, KeyId, Operation, RequestId, time};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};

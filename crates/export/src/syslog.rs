@@ -9,9 +9,9 @@
 use crate::{
     Leaf, Log,
     fields::{Row, Value},
-    time,
 };
 use cordon_ledger::{ControlKind, Decision, Finish, Record};
+use cordon_types::time;
 
 /// Log audit (RFC 5424, table 1).
 const FACILITY: u8 = 13;

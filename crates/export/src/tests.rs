@@ -5,7 +5,7 @@ mod content;
 mod goldens;
 pub(crate) mod made;
 
-use crate::{Format, Leaf, Log, counted, time};
+use crate::{Format, Leaf, Log, counted};
 use cordon_ledger::tree;
 
 pub(crate) fn log() -> Log {
@@ -18,30 +18,6 @@ pub(crate) fn leaf(index: u64, bytes: Vec<u8>) -> Leaf {
 
 fn lines(format: Format, leaves: &[Leaf]) -> Vec<String> {
     format.encode(&log(), leaves).into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
-}
-
-#[test]
-fn times() {
-    let table = [
-        ("2026-11-25T13:00:00Z", Some(1_795_611_600_000)),
-        ("2026-11-25T15:00:00.250+02:00", Some(1_795_611_600_250)),
-        ("2026-11-25", Some(1_795_564_800_000)),
-        ("1795611600000", Some(1_795_611_600_000)),
-        (" 5 ", Some(5)),
-        ("", None),
-        ("yesterday", None),
-        ("2026-13-01", None),
-        ("1969-01-01", None),
-        ("-5", None),
-        ("99999999999999999999999", None),
-    ];
-    for (text, expected) in table {
-        assert_eq!(time::parse(text), expected, "{text}");
-    }
-    assert_eq!(time::rfc3339(1_795_611_600_250), "2026-11-25T13:00:00.250Z");
-    assert_eq!(time::day(1_795_611_600_250), "2026-11-25");
-    assert_eq!(time::rfc3339(u64::MAX), "");
-    assert_eq!(time::day(u64::MAX), "");
 }
 
 #[test]

@@ -93,29 +93,9 @@ pub(crate) fn outcome(at: Millis, n: u64, of: u64) -> Outcome {
     }
 }
 
-pub(crate) fn control(kind: ControlKind, at: Millis) -> Control {
-    Control {
-        at,
-        kind,
-        request: None,
-        agent: None,
-        key: None,
-        target: None,
-        by: None,
-        reason: None,
-        policy: None,
-        count: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: 1,
-        snapshot: None,
-    }
-}
-
 /// `n` exchanges, ten seconds apart, with a kill, a refusal and a review among them.
 pub(crate) fn log(n: u64) -> Vec<Vec<u8>> {
-    let mut leaves = vec![control(ControlKind::Start, 1_000).encode()];
+    let mut leaves = vec![Control::new(ControlKind::Start, 1_000).encode()];
     for i in 0..n {
         let at = 10_000 * (i + 1);
         leaves.push(intent(at, i).encode());
@@ -125,15 +105,17 @@ pub(crate) fn log(n: u64) -> Vec<Vec<u8>> {
         if i % 7 == 6 {
             let names = Names::from_operator(["agent:dev"]);
             let target = Some(names.name("agent:dev", "kill", &Digester::new([0; 32])));
-            leaves.push(Control { target, ..control(ControlKind::Kill, at + 100) }.encode());
+            leaves.push(Control { target, ..Control::new(ControlKind::Kill, at + 100) }.encode());
             let turned = Control {
                 reason: Some(Reason::Unauthenticated),
                 count: Some(4),
-                ..control(ControlKind::Refusal, at + 101)
+                ..Control::new(ControlKind::Refusal, at + 101)
             };
             leaves.push(turned.encode());
-            let review =
-                Control { snapshot: Some(Digest([9; 32])), ..control(ControlKind::PostureReview, at + 102) };
+            let review = Control {
+                snapshot: Some(Digest([9; 32])),
+                ..Control::new(ControlKind::PostureReview, at + 102)
+            };
             leaves.push(review.encode());
         }
     }

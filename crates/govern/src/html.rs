@@ -140,7 +140,7 @@ impl Html {
     }
 }
 
-/// A time as [`crate::time::text`] writes it, which is not to break.
+/// A time as [`cordon_types::time::text`] writes it, which is not to break.
 fn is_time(text: &str) -> bool {
     text.len() <= 24 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T')
 }

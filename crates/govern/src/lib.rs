@@ -23,7 +23,6 @@ pub mod queries;
 pub mod sample;
 pub mod standing;
 pub mod tally;
-pub mod time;
 pub mod verify;
 pub mod zipped;
 

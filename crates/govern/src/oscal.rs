@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::catalogue::{Control, Framework};
 use crate::pack::Input;
 use crate::standing::Standing;
-use crate::time;
+use cordon_types::time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

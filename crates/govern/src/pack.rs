@@ -142,7 +142,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
 
 /// A period as text.
 fn period(period: Period) -> String {
-    format!("{} to {}", crate::time::text(period.from), crate::time::text(period.to))
+    format!("{} to {}", cordon_types::time::text(period.from), cordon_types::time::text(period.to))
 }
 
 #[cfg(test)]

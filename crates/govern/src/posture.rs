@@ -8,8 +8,8 @@ use crate::catalogue::{Catalogue, EvidenceId, Framework};
 use crate::figures::{Figures, Period};
 use crate::queries::Log;
 use crate::standing::Standing;
-use crate::time;
 use cordon_types::Millis;
+use cordon_types::time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

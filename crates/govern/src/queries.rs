@@ -11,7 +11,7 @@ use crate::answer::{Answer, Availability, Cell, Table};
 use crate::catalogue::{Catalogue, EvidenceId};
 use crate::facts::Facts;
 use crate::figures::{Figures, Period};
-use crate::time;
+use cordon_types::time;
 
 pub use about::Log;
 

@@ -30,7 +30,7 @@ pub use issued::Issued;
 pub use models::{Model, ModelTable, Price};
 pub use models_list::models;
 pub use prompt::{Arrival, Prompt, Refused, prompt};
-pub use record::{About, Done, End, Recorder, control};
+pub use record::{About, Done, End, Recorder};
 pub use refusal::{Refusal, Why};
 pub use stream::{Cut, Step, StreamMachine};
 pub use tally::{CallTally, Tally};

@@ -8,7 +8,7 @@ use crate::prompt::{Prompt, Refused};
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_ledger::{
-    Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, FIRST_EPOCH, Failed,
+    Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, Failed,
     FindingCount, Finish, Intent, Judged, Name, Obligation, ObligationCount, Outcome, PredicateResult,
     Reason, Word,
 };
@@ -226,7 +226,7 @@ impl Recorder {
     pub fn flush_turned_away(&self, now: Millis) -> Vec<Vec<u8>> {
         let counts = std::mem::take(&mut *self.turned_away.lock().unwrap_or_else(PoisonError::into_inner));
         let leaf = |(reason, count)| {
-            Control { count: Some(count), reason: Some(reason), ..control(ControlKind::Refusal, now) }
+            Control { count: Some(count), reason: Some(reason), ..Control::new(ControlKind::Refusal, now) }
                 .encode()
         };
         counts.into_values().map(leaf).collect()
@@ -274,28 +274,6 @@ pub struct Done<'a> {
     pub took: Nanos,
     /// When it ended.
     pub now: Millis,
-}
-
-/// A control record with nothing but its kind.
-#[must_use]
-pub const fn control(kind: ControlKind, now: Millis) -> Control {
-    Control {
-        at: now,
-        kind,
-        request: None,
-        agent: None,
-        key: None,
-        target: None,
-        by: None,
-        reason: None,
-        policy: None,
-        count: None,
-        snapshot: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: FIRST_EPOCH,
-    }
 }
 
 fn call(names: &Catalogue, digester: &Digester, call: &CallTally) -> CallJudged {

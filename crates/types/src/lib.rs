@@ -9,6 +9,7 @@ pub mod finding;
 pub mod id;
 pub mod problem;
 pub mod secret;
+pub mod time;
 pub mod traffic;
 
 pub use clock::{Clock, Entropy, Millis, Nanos};

@@ -10,7 +10,7 @@ use crate::system::{SystemClock, SystemEntropy};
 use cordon_api::{Admin, AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind};
-use cordon_pipeline::{Recorder, control};
+use cordon_pipeline::Recorder;
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Digest};
@@ -75,12 +75,12 @@ impl Runtime for Offline {
         let scope = |kind, scope: &str| Control {
             target: Some(Catalogue::default().name(scope, "kill", &digester)),
             epoch: digester.epoch(),
-            ..control(kind, now)
+            ..Control::new(kind, now)
         };
         let key = |kind, key: &cordon_types::KeyId, agent: &Option<AgentId>| Control {
             key: Some(key.clone()),
             agent: agent.clone(),
-            ..control(kind, now)
+            ..Control::new(kind, now)
         };
         let record = match change {
             Change::KeyCreated(id, agent) => key(ControlKind::KeyCreated, id, agent),

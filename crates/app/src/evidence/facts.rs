@@ -75,15 +75,7 @@ fn limits(of: &str, b: &Budgets) -> Vec<Budget> {
 }
 
 fn model_budget(b: &cordon_config::ModelBudget) -> Vec<Budget> {
-    let budgets = Budgets {
-        requests_per_minute: b.requests_per_minute,
-        tokens_per_minute: b.tokens_per_minute,
-        tokens_per_day: b.tokens_per_day,
-        cost_per_day_micros: b.cost_per_day_micros,
-        cost_per_month_micros: b.cost_per_month_micros,
-        concurrent: b.concurrent,
-    };
-    limits(&format!("model {}", b.model), &budgets)
+    limits(&format!("model {}", b.model), &crate::settings::budgets(b))
 }
 
 fn model(m: &cordon_config::Model) -> Model {

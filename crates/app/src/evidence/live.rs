@@ -10,7 +10,6 @@ use cordon_govern::posture::{Posture, Snapshot};
 use cordon_govern::{Log, Period};
 use cordon_ledger::witnessed::COSIGNED;
 use cordon_ledger::{Checkpoint, Control, ControlKind, Linkable};
-use cordon_pipeline::control;
 use cordon_types::{Digest, Millis};
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -98,8 +97,12 @@ pub(crate) fn review(
 ) -> Result<Value, PostureProblem> {
     let snapshot = snapshot(root, now).map_err(failed)?;
     let hash = keep(root, &snapshot).map_err(failed)?;
-    let record =
-        Control { by: Some(by), snapshot: Some(hash), epoch, ..control(ControlKind::PostureReview, now) };
+    let record = Control {
+        by: Some(by),
+        snapshot: Some(hash),
+        epoch,
+        ..Control::new(ControlKind::PostureReview, now)
+    };
     append(&record).map_err(PostureProblem::NotRecorded)?;
     Ok(json!({"at": now, "by": by.to_string(), "snapshot": hash.to_string(), "size": snapshot.size}))
 }

@@ -20,9 +20,10 @@ pub use pack::verify;
 use crate::data::verifier_key;
 use crate::error::AppError;
 use crate::load::load;
-use cordon_govern::{Answer, Catalogue, EvidenceId, Facts, Figures, Log, Pass, Period, time};
+use cordon_govern::{Answer, Catalogue, EvidenceId, Facts, Figures, Log, Pass, Period};
 use cordon_ledger::VerifierKey;
 use cordon_store::volume::FileVolume;
+use cordon_types::time;
 use std::path::Path;
 
 /// What a data directory shows of a period.

@@ -2,14 +2,14 @@
 
 use crate::data::verifier_key;
 use crate::error::AppError;
+use cordon_export::Leaf;
 use cordon_export::reconcile::{
     Aliases, Compared, CsvColumns, Kind, Noticed, Report, Tolerance, Usage, UsageError, Walk, compare,
     read_csv, read_usage,
 };
-use cordon_export::{Leaf, time};
 use cordon_ledger::Reader;
 use cordon_store::volume::FileVolume;
-use cordon_types::{Problem, Problems};
+use cordon_types::{Problem, Problems, time};
 use serde_json::{Map, Value, json};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -7,12 +7,11 @@
 use crate::data::{users_key, verifier_key};
 use crate::error::AppError;
 use crate::runtime::user_digest;
-use cordon_export::time;
 use cordon_ledger::{
     Decision, Digester, Epochs, Filter, Linkable, Reason, Record, RecordType, Shown, Sought, show, show_last,
 };
 use cordon_store::volume::FileVolume;
-use cordon_types::{FindingKind, Problem, Problems, RequestId};
+use cordon_types::{FindingKind, Problem, Problems, RequestId, time};
 use std::path::Path;
 use zeroize::Zeroizing;
 

@@ -3,8 +3,9 @@
 //! What always holds: an exchange counts on the day of its intent; names are the operator's, since nothing else goes
 //! upstream.
 
-use crate::{time, words};
+use crate::words;
 use cordon_ledger::{Intent, Outcome};
+use cordon_types::time;
 use std::collections::BTreeMap;
 
 /// What is counted together.

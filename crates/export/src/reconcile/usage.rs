@@ -8,7 +8,7 @@
 //! characters, so that they can be printed.
 
 use super::count::Tokens;
-use crate::time;
+use cordon_types::time;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

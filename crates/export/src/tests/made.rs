@@ -107,23 +107,7 @@ pub(crate) fn outcome() -> Outcome {
 }
 
 pub(crate) fn control(kind: ControlKind) -> Control {
-    Control {
-        at: 1_795_611_602_000,
-        kind,
-        request: None,
-        agent: None,
-        key: None,
-        target: None,
-        by: None,
-        reason: None,
-        policy: None,
-        count: None,
-        snapshot: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: 1,
-    }
+    Control::new(kind, 1_795_611_602_000)
 }
 
 pub(crate) fn kill() -> Control {

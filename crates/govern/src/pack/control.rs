@@ -6,7 +6,7 @@ use crate::catalogue::{Control, Framework};
 use crate::html::Html;
 use crate::queries::{self, Log};
 use crate::standing::Standing;
-use crate::time;
+use cordon_types::time;
 use serde::Serialize;
 
 /// How a title stands to the framework's own.

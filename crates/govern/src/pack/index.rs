@@ -6,7 +6,7 @@ use crate::answer::Answer;
 use crate::catalogue::{Clock, Framework};
 use crate::html::Html;
 use crate::standing::Standing;
-use crate::time;
+use cordon_types::time;
 use serde::Serialize;
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! The manifest: the hash of every file, and the checkpoint that the pack was made under.
 
 use super::{Files, Input};
-use crate::time;
+use cordon_types::time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;

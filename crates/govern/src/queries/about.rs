@@ -4,7 +4,7 @@ use super::row;
 use crate::answer::{Availability, Cell, Origin, Table};
 use crate::catalogue::EvidenceId;
 use crate::figures::Figures;
-use crate::time;
+use cordon_types::time;
 
 /// The log that a pack is made from.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use super::row;
 use crate::answer::{Cell, Origin, Table};
 use crate::facts::{Budget, Facts};
-use crate::time;
+use cordon_types::time;
 
 fn table(title: &'static str, columns: &[&'static str], rows: Vec<Vec<Cell>>) -> Table {
     Table { title, from: Origin::Files, columns: columns.to_vec(), rows }

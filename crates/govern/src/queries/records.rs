@@ -4,8 +4,8 @@ use super::row;
 use crate::answer::{Cell, Origin, Table};
 use crate::figures::Figures;
 use crate::tally::{Grid, Tally};
-use crate::time;
 use cordon_ledger::Reason;
+use cordon_types::time;
 use cordon_types::{FindingKind, Guard};
 
 fn table(title: &'static str, columns: &[&'static str], rows: Vec<Vec<Cell>>) -> Table {

@@ -130,7 +130,7 @@ impl Hold {
             to: self.scope.to,
             agent: self.scope.agent.clone(),
             request: self.scope.request,
-            ..super::control(kind, at)
+            ..Control::new(kind, at)
         }
     }
 }

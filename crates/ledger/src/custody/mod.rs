@@ -30,7 +30,7 @@ use crate::{
     error::LedgerError,
     filter::Filter,
     minimum::{self, MINIMUM, Minimum},
-    name::{FIRST_EPOCH, Name},
+    name::Name,
     note::Signer,
     record::{Control, ControlKind, Record},
     show::show,
@@ -63,27 +63,6 @@ pub struct Custody<'a> {
     pub signer: &'a Signer,
     /// The log.
     pub trail: &'a dyn Trail,
-}
-
-/// A control record of that kind and nothing else.
-pub(crate) const fn control(kind: ControlKind, at: Millis) -> Control {
-    Control {
-        at,
-        kind,
-        request: None,
-        agent: None,
-        key: None,
-        target: None,
-        by: None,
-        reason: None,
-        policy: None,
-        count: None,
-        snapshot: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: FIRST_EPOCH,
-    }
 }
 
 /// Overwrites a whole file and removes it; nothing where there is none.
@@ -123,7 +102,7 @@ impl Custody<'_> {
         self.trail.append(&Control {
             of: Some(current.into()),
             epoch: current,
-            ..control(ControlKind::EpochBegun, now)
+            ..Control::new(ControlKind::EpochBegun, now)
         })?;
         Ok(epochs)
     }
@@ -247,19 +226,21 @@ impl Custody<'_> {
         let mut record = 0;
         for number in &order.epochs {
             let of = Some(u64::from(*number));
-            record = self.trail.append(&Control { of, ..control(ControlKind::EpochShredded, order.at) })?;
+            record =
+                self.trail.append(&Control { of, ..Control::new(ControlKind::EpochShredded, order.at) })?;
         }
         match order.what {
             What::Epoch(_) => {}
             What::Record(index) => {
                 let of = Some(index);
-                record =
-                    self.trail.append(&Control { of, ..control(ControlKind::SaltShredded, order.at) })?;
+                record = self
+                    .trail
+                    .append(&Control { of, ..Control::new(ControlKind::SaltShredded, order.at) })?;
             }
             What::Before(end) => {
                 let (to, count) = (Some(end), Some(order.salts));
                 let kind = ControlKind::SaltsShredded;
-                record = self.trail.append(&Control { to, count, ..control(kind, order.at) })?;
+                record = self.trail.append(&Control { to, count, ..Control::new(kind, order.at) })?;
             }
         }
         let receipt = Receipt { order, record };
@@ -327,7 +308,7 @@ impl Custody<'_> {
             return Ok(plan);
         }
         let (of, count) = (Some(plan.new), Some(plan.bundles()));
-        let record = self.trail.append(&Control { of, count, ..control(ControlKind::Pruned, now) })?;
+        let record = self.trail.append(&Control { of, count, ..Control::new(ControlKind::Pruned, now) })?;
         self.trail.covered(record)?;
         let minimum = Minimum { index: plan.new, record };
         self.ledger.write_atomic(MINIMUM, minimum.to_text(self.signer).as_bytes())?;

@@ -13,7 +13,7 @@ mod tests;
 pub use codes::{ControlKind, Decision, Failed, Finish, Obligation, Reason};
 pub use decode::{DecodeError, peek_at};
 
-use crate::name::{Bucket, Commitment, Known, Linkable, Name, Word};
+use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
     AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
     UpstreamId,
@@ -249,6 +249,30 @@ pub struct Control {
     pub to: Option<Millis>,
     /// The epoch of its linkable digests.
     pub epoch: u32,
+}
+
+impl Control {
+    /// A control record of that kind and nothing else.
+    #[must_use]
+    pub const fn new(kind: ControlKind, at: Millis) -> Self {
+        Self {
+            at,
+            kind,
+            request: None,
+            agent: None,
+            key: None,
+            target: None,
+            by: None,
+            reason: None,
+            policy: None,
+            count: None,
+            snapshot: None,
+            of: None,
+            from: None,
+            to: None,
+            epoch: FIRST_EPOCH,
+        }
+    }
 }
 
 /// Any record.

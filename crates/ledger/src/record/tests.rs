@@ -94,21 +94,10 @@ fn outcome() -> Outcome {
 
 fn control() -> Control {
     Control {
-        at: 5,
-        kind: ControlKind::Kill,
-        request: None,
         agent: Some(AgentId::new("support-bot").unwrap()),
-        key: None,
-        target: None,
         by: Some(digester().linkable("user", b"ops@example.com")),
         reason: Some(Reason::Killed),
-        policy: None,
-        count: None,
-        snapshot: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: 1,
+        ..Control::new(ControlKind::Kill, 5)
     }
 }
 

@@ -146,23 +146,7 @@ pub(super) fn intent(at: u64, agent: &str, request: u128, user: Option<Linkable>
 }
 
 pub(super) fn start(at: u64) -> Control {
-    Control {
-        at,
-        kind: ControlKind::Start,
-        request: None,
-        agent: None,
-        key: None,
-        target: None,
-        by: None,
-        reason: None,
-        policy: None,
-        count: None,
-        snapshot: None,
-        of: None,
-        from: None,
-        to: None,
-        epoch: 1,
-    }
+    Control::new(ControlKind::Start, at)
 }
 
 /// A leaf that is no record.
