@@ -5,10 +5,10 @@
 //! no name can leave its string. What it deliberately does not do: evaluate. The text is parsed and validated like
 //! anybody's.
 
-use crate::manifest::{DataTable, Effect, Handling, Manifest, ToolRule, Uninspected};
+use crate::manifest::{DataTable, Handling, Manifest, ToolRule, Uninspected};
 use crate::predicate::{ArgumentRule, Bound, Predicate};
 use crate::{KindSet, ReasonCode};
-use cordon_types::{FindingKind, Guard, SpanKind};
+use cordon_types::{Effect, FindingKind, Guard, SpanKind};
 use std::fmt::Write as _;
 
 const MODEL_ANY: &str = r#"action in [Action::"model.prompt", Action::"model.answer", Action::"model.list"]"#;

@@ -127,7 +127,7 @@ impl PolicySet {
             }
             _ => ArgumentOutcome::default(),
         };
-        let effect = rule.and_then(|r| r.effect).map_or("", crate::Effect::name);
+        let effect = rule.and_then(|r| r.effect).map_or("", cordon_types::Effect::name);
         let observing = view.manifest.observes(q.now);
         Ok(Prepared { agent_index, view, slice, action, effect, outcome, observing })
     }

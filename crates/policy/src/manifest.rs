@@ -4,7 +4,7 @@
 //! parsed values, not strings. What it deliberately does not do: decide; it compiles to Cedar, which does.
 
 use crate::predicate::ArgumentRule;
-use cordon_types::{AgentId, Feature, FindingKind, Millis, Mode, SpanKind};
+use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, SpanKind};
 
 mod fields;
 mod read;
@@ -36,38 +36,6 @@ impl RiskTier {
             RiskTier::Minimal => "minimal",
             RiskTier::Limited => "limited",
             RiskTier::High => "high",
-        }
-    }
-}
-
-/// What a tool does to the world, in the owner's judgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Effect {
-    /// Looks.
-    Read,
-    /// Changes.
-    Write,
-    /// Sends something to somebody.
-    Send,
-    /// Runs something.
-    Execute,
-    /// Spends money.
-    Spend,
-}
-
-impl Effect {
-    /// Every effect, in a fixed order.
-    pub const ALL: [Effect; 5] = [Effect::Read, Effect::Write, Effect::Send, Effect::Execute, Effect::Spend];
-
-    /// The name in manifests and Cedar.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Effect::Read => "read",
-            Effect::Write => "write",
-            Effect::Send => "send",
-            Effect::Execute => "execute",
-            Effect::Spend => "spend",
         }
     }
 }

@@ -85,6 +85,12 @@ id!(
     UpstreamId, "upstream", 64, "a-z, 0-9, `-`, `_`, `.`", is_slug
 );
 id!(
+    /// A tool server, as the config names it. It is the prefix of its tools' names, so it has no `_`: the first `__`
+    /// ends it.
+    ServerId, "server", 32, "a-z, 0-9, `-`",
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+id!(
     /// The public part of a virtual key: names it in lists, logs and records without giving it away.
     KeyId, "key", 32, "a-z, 0-9", |b| b.is_ascii_lowercase() || b.is_ascii_digit()
 );
