@@ -8,7 +8,7 @@ use super::fields::{Fields, described, nearest, shown_key};
 use super::{
     Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
 };
-use cordon_types::{AgentId, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
+use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
 use toml::{Table, Value};
 
 mod arguments;
