@@ -44,6 +44,7 @@ const TABLE: &[Row] = &[
     row("cordon-export", "crates/export", &["cordon-types", "cordon-ledger"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
     row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
+    row("cordon-watch", "crates/watch", &["cordon-types", "cordon-ledger"], true),
     row(
         "cordon-store",
         "crates/store",
@@ -77,6 +78,7 @@ const TABLE: &[Row] = &[
             "cordon-config",
             "cordon-gullible",
             "cordon-govern",
+            "cordon-watch",
             "cordon-pipeline",
             "cordon-identity",
             "cordon-store",
