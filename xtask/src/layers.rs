@@ -29,6 +29,7 @@ const TABLE: &[Row] = &[
     row("cordon-types", "crates/types", &[], true),
     row("cordon-wire", "crates/wire", &["cordon-types"], true),
     row("cordon-detect", "crates/detect", &["cordon-types"], true),
+    row("cordon-flow", "crates/flow", &["cordon-types"], true),
     row("cordon-policy", "crates/policy", &["cordon-types"], true),
     row("cordon-ledger", "crates/ledger", &["cordon-types"], true),
     row("cordon-config", "crates/config", &["cordon-types"], true),
