@@ -1,6 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
+use crate::approvals::{self, Queue, Webhook};
 use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -71,6 +72,7 @@ pub struct Running {
     threads: Arc<Mutex<Vec<Thread>>>,
     admin: JoinHandle<()>,
     live: Arc<Live>,
+    held: Arc<Queue>,
     witnessing: Option<Witnessing>,
     draining: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
@@ -91,6 +93,9 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
+        let held = Arc::new(Queue::default());
+        let desk = Arc::new(approvals::desk(store.clone(), held.clone(), &config, clock.now())?);
+        let webhook = Webhook::new(dir.root(), &config)?.map(Arc::new);
         let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
@@ -110,6 +115,7 @@ impl Running {
             signal: parts.signal,
             reloader: reloader.clone(),
             custodian: custodian.clone(),
+            held: held.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -118,6 +124,7 @@ impl Running {
             key_store: store.clone(),
             kills: parts.shared.kills.clone(),
             kill_store: store.clone(),
+            desk,
             runtime: live.clone(),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -125,7 +132,17 @@ impl Running {
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
-        let side = Side { admin: api, shared, reloader, custodian, registry, stop, live: live_too };
+        let side = Side {
+            admin: api,
+            shared,
+            reloader,
+            custodian,
+            held: held.clone(),
+            webhook,
+            registry,
+            stop,
+            live: live_too,
+        };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -137,6 +154,7 @@ impl Running {
             threads,
             admin,
             live,
+            held,
             witnessing,
             draining: parts.draining,
             stop_admin,
@@ -187,6 +205,7 @@ impl Running {
         let mut counts = self.shared.recorder.flush_turned_away(now).into_iter();
         let recorded = counts
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
+            .and_then(|()| self.held.record(&self.shared))
             .and_then(|()| append(&self.shared, &Control::new(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Some(witnessing) = self.witnessing {

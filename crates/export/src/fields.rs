@@ -82,6 +82,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("from", "cordon.control.from"),
     column("to", "cordon.control.to"),
     column("snapshot", "cordon.control.snapshot"),
+    column("approval", "cordon.control.approval"),
 ];
 
 /// A row: the fields that a leaf has, by the name in [`COLUMNS`].
@@ -222,5 +223,6 @@ impl Row {
         self.maybe("from", r.from.map(time::rfc3339));
         self.maybe("to", r.to.map(time::rfc3339));
         self.maybe("snapshot", r.snapshot);
+        self.maybe("approval", r.approval);
     }
 }

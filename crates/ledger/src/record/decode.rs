@@ -9,7 +9,7 @@ use super::{
 };
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
+    AgentId, ApprovalId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
     UpstreamId,
 };
 use data_encoding::HEXLOWER;
@@ -256,6 +256,7 @@ fn control(f: &mut Fields, at: Millis) -> Decoded<Control> {
         of: f.opt("of", number)?,
         from: f.opt("from", number)?,
         to: f.opt("to", number)?,
+        approval: f.opt("apr", |v| request(v).map(|r| ApprovalId(r.0)))?,
         epoch: f.epoch()?,
     })
 }

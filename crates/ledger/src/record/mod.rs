@@ -15,7 +15,7 @@ pub use decode::{DecodeError, peek_at};
 
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
+    AgentId, ApprovalId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
     UpstreamId,
 };
 
@@ -247,6 +247,8 @@ pub struct Control {
     pub from: Option<Millis>,
     /// Before, where it concerns a time.
     pub to: Option<Millis>,
+    /// The held call that it is about.
+    pub approval: Option<ApprovalId>,
     /// The epoch of its linkable digests.
     pub epoch: u32,
 }
@@ -270,6 +272,7 @@ impl Control {
             of: None,
             from: None,
             to: None,
+            approval: None,
             epoch: FIRST_EPOCH,
         }
     }
