@@ -157,7 +157,7 @@ impl Sessions {
     }
 
     /// Does something in `principal`'s session `id`. None, whatever the reason, where there is no such session: its
-    /// work is worth the floor.
+    /// work is worth the floor. `work` must not come back to the same session: it would wait for itself.
     pub fn with<R>(
         &self,
         id: &str,

@@ -4,9 +4,9 @@
 //! what must stay divided (addresses of the Internet).
 
 /// Fewer digits are no account's and no telephone's: dashes in them may mean something.
-const FEWEST: usize = 7;
+pub(crate) const FEWEST: usize = 7;
 /// More are none either.
-const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
 
 /// Digits with separators: the digits. `+` and `00` before them are the same, and `(0)` between them is nothing.
 pub(crate) fn grouped(text: &str) -> Option<String> {
