@@ -61,7 +61,6 @@ pub(crate) fn spans(all: &[&str], mut found: impl FnMut(Forms)) {
                 3..=3
             }
             (Part::Group(_) | Part::Numeric, Part::Of) => 4..=4,
-            (Part::Head, _) => 2..=LONGEST,
             // None of one word here: those are read as words.
             _ => 1..=1,
         };
@@ -69,6 +68,9 @@ pub(crate) fn spans(all: &[&str], mut found: impl FnMut(Forms)) {
             sizes.filter(|n| *n > 1).filter_map(|n| join(at, n)).take_while(|t| t.len() <= LONGEST_BYTES)
         {
             read(&text).into_iter().for_each(&mut found);
+        }
+        if *first == Part::Head {
+            accounts(all.get(at..).unwrap_or_default(), &mut found);
         }
         let mut count = 0;
         for (n, part) in parts.iter().skip(at).take(LONGEST).enumerate() {
@@ -81,6 +83,24 @@ pub(crate) fn spans(all: &[&str], mut found: impl FnMut(Forms)) {
                 let number = join(at, n + 1).and_then(|t| digits::grouped(&t));
                 number.into_iter().for_each(|n| found(smallvec![(Kind::Number, n)]));
             }
+        }
+    }
+}
+
+/// Each beginning of these words that is an account in groups.
+fn accounts(all: &[&str], found: &mut impl FnMut(Forms)) {
+    let mut text = String::new();
+    for word in all.iter().take(LONGEST) {
+        if word.len() > digits::LONGEST_GROUP || !word.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return;
+        }
+        let alone = text.is_empty();
+        if !alone {
+            text.push(' ');
+        }
+        text.push_str(word);
+        if !alone && text.len() > digits::SHORTEST_IBAN {
+            digits::iban(&text).into_iter().for_each(|i| found(smallvec![(Kind::Iban, i)]));
         }
     }
 }
