@@ -9,6 +9,7 @@ mod export;
 mod flow;
 mod inventory;
 mod govern;
+mod provenance;
 pub mod seeds;
 mod texts;
 mod wire;
@@ -20,6 +21,7 @@ pub use export::{export, usage};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
+pub use provenance::provenance;
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
@@ -42,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "wire_stream", body: wire_stream, seeds: seeds::streams },
     Target { name: "detect_scan", body: detect_scan, seeds: seeds::texts },
     Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
+    Target { name: "provenance", body: provenance, seeds: seeds::spoken },
     Target { name: "manifest", body: manifest, seeds: seeds::manifests },
     Target { name: "config", body: config, seeds: seeds::configs },
     Target { name: "policy", body: policy, seeds: seeds::policies },

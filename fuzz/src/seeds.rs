@@ -203,3 +203,18 @@ pub fn usages() -> Vec<Vec<u8>> {
     ];
     texts.map(<[u8]>::to_vec).to_vec()
 }
+
+/// What a session sees, with a byte for its size before, and what it is asked.
+pub fn spoken() -> Vec<Vec<u8>> {
+    let said = "Pay \"Anna Smith\" <anna@example.com> 1,000.50 EUR to GB82 WEST 1234 5698 7654 32 on 15 March 2024 at 10:30 pm, \
+                see https://example.com/a/b?x=1#y and /srv/data/q3.pdf, call +49 (0)30 1234567, tell #general it is Ym9iQHguY29t";
+    let other = "eve@evil.com, https://evil.com/x; Anna%20Smith Smith of Berlin 2024-03-15T22:30 0049301234567 q4.pdf";
+    let asked = "anna@example.com, Anna Smith <eve@evil.com>";
+    let json: &[u8] = br#"{"items":[{"id":5,"mail":"anna@example.com"}],"n":1e3,"a.b":null}"#;
+    let spoken = |size: u8, parts: [&[u8]; 3]| led(size, &parts.join(&0xff));
+    vec![
+        spoken(0, [said.as_bytes(), other.as_bytes(), asked.as_bytes()]),
+        spoken(9, [other.as_bytes(), said.as_bytes(), b"/srv/data/q4.pdf"]),
+        spoken(2, [json, said.as_bytes(), b"items[].mail"]),
+    ]
+}

@@ -61,6 +61,10 @@ impl Asking<'_> {
         if let [word] = all.as_slice() {
             return self.inside(word, depth).or_else(|| self.word(word));
         }
+        // What ends a clause ends a command too: `make test; reboot` is not what "make test. Reboot" says.
+        if !self.joins && (text.contains(['\n', ';', '!', ':', ',']) || text.contains(". ")) {
+            return None;
+        }
         self.typed(&all).or_else(|| self.run(&all))
     }
 
@@ -167,7 +171,8 @@ impl Asking<'_> {
 
     /// Mentions one after the other, the longest first.
     fn cover(&self, mut all: &[&str]) -> Option<Provenance> {
-        if all.len() > MOST_JOINED {
+        // SECURITY: groups of digits from here and there are no account that anybody named.
+        if all.len() > MOST_JOINED || typed::accounts(all).any(|forms| self.forms(&forms).is_none()) {
             return None;
         }
         let mut found = Provenance::User;
@@ -224,7 +229,10 @@ impl Asking<'_> {
             // The site must have been named itself: a page of it is not enough.
             let named =
                 self.index.get(self.keyed.text(Kind::Url, &format!("{}{base}", url.scheme.asked())))?;
-            worst([Some(named), self.url(url, base), self.behind(rest)].into_iter())
+            // One name behind a bare site may be anybody's account there.
+            let is_file = base.contains('/') || rest.trim_start_matches('/').contains(['.', '/']);
+            let known = || worst([Some(named), self.url(url, base), self.behind(rest)].into_iter());
+            is_file.then(known).flatten()
         })
     }
 

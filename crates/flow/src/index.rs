@@ -28,9 +28,9 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// A session that is full takes about 15 MB.
+    /// A session that is full takes about 20 MB.
     fn default() -> Self {
-        Self { good: 65_536, bad: 262_144 }
+        Self { good: 131_072, bad: 262_144 }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text -> words -> each word (and the parts of an address, the layers of an encoding)
-//!               -> neighbours: 2 words; of good sources also 3 and 4
+//!               -> neighbours: 2, 3 and 4 words
 //!               -> values of several words: days, amounts, accounts, telephones
 //!               -> mentions: the whole, if it is short, and what stands in quotation marks
 //! ```
@@ -28,6 +28,9 @@ pub(crate) const RUN: usize = 4;
 const DIVIDERS: [char; 16] =
     ['"', '\'', '<', '>', ',', ';', '|', '(', ')', '[', ']', '{', '}', '=', '`', '&'];
 
+/// Bytes of a word that is taken apart at most: longer ones are data, and would cost time without end.
+const LONGEST_PARTED: usize = 4_096;
+
 /// One text being entered.
 pub(crate) struct Entering<'a> {
     pub(crate) keyed: &'a Keyed,
@@ -52,7 +55,7 @@ impl Entering<'_> {
         for word in &all {
             self.word(word, depth);
         }
-        self.typed(&all, 2);
+        typed::spans(&all, |forms| self.forms(&forms));
         self.neighbours(&all);
         self.strictly(&raw);
         if raw.len() <= MENTION_WORDS {
@@ -138,6 +141,9 @@ impl Entering<'_> {
     /// What of an identifier may stand alone: the host and the values of a URL, the file of a path, the name behind a
     /// sign, and what punctuation without a space divides.
     fn parts(&mut self, word: &str, depth: u8) {
+        if word.len() > LONGEST_PARTED {
+            return;
+        }
         if !self.page(word, depth) {
             self.divided(word, depth);
         }
@@ -184,7 +190,7 @@ impl Entering<'_> {
         if !word.contains(DIVIDERS) && label(word).is_none() {
             return;
         }
-        for (at, _) in word.match_indices("http") {
+        for (at, _) in word.match_indices("http").filter(|(at, _)| word.get(*at..).is_some_and(is_link)) {
             let tail = word.get(at..).filter(|_| at > 0).unwrap_or_default();
             let end = tail
                 .find(['"', '\'', '<', '>', '(', ')', '[', ']', '{', '}', '|', '`'])
@@ -210,43 +216,13 @@ impl Entering<'_> {
         }
     }
 
-    /// Values of at least `shortest` words.
-    fn typed(&mut self, all: &[&str], shortest: usize) {
-        let mut text = String::new();
-        for (at, first) in all.iter().enumerate() {
-            if !typed::may_begin(first) {
-                continue;
-            }
-            text.clear();
-            for (n, word) in all.iter().skip(at).take(typed::LONGEST).enumerate() {
-                if n > 0 && !typed::may_go_on(first, word) {
-                    break;
-                }
-                if n > 0 {
-                    text.push(' ');
-                }
-                text.push_str(word);
-                if n + 1 >= shortest
-                    && let Some(forms) = typed::read(&text)
-                {
-                    self.forms(&forms);
-                }
-            }
-        }
-    }
-
     fn neighbours(&mut self, all: &[&str]) {
         let digests: Vec<u64> = all.iter().map(|w| self.keyed.folded(Kind::Lower, w)).collect();
-        for size in self.runs() {
+        for size in 2..=RUN {
             for run in digests.windows(size) {
                 self.enter(self.keyed.sequence(Kind::Run, run));
             }
         }
-    }
-
-    /// Of strangers, pairs are enough: a run is as bad as the worst pair in it.
-    fn runs(&self) -> std::ops::RangeInclusive<usize> {
-        if self.source.is_good() { 2..=RUN } else { 2..=2 }
     }
 
     /// The words that a value asked about would keep more of, as it would keep them.
@@ -265,7 +241,7 @@ impl Entering<'_> {
         }
         let digests: Vec<(u64, bool)> =
             all.iter().map(|(w, differs)| (self.keyed.folded(Kind::Lower, w), *differs)).collect();
-        for size in self.runs() {
+        for size in 2..=RUN {
             for run in digests.windows(size).filter(|r| r.iter().any(|(_, differs)| *differs)) {
                 let run: SmallVec<[u64; RUN]> = run.iter().map(|(d, _)| *d).collect();
                 self.enter(self.keyed.sequence(Kind::Run, &run));
@@ -309,6 +285,10 @@ impl Entering<'_> {
             }
         }
     }
+}
+
+fn is_link(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// A word read as a value's words are read; one that is nothing but punctuation stays.

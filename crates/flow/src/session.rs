@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// The worst of all strings, numbers and members' names of an argument. `is_named` says which members' names the
-    /// tool's pinned schema has: those say nothing. `true`, `false` and `null` name no target: `Trusted`.
+    /// tool's pinned schema has: those say nothing. Without `joins` a list is one command line. `true`, `false` and `null` name no target: `Trusted`.
     #[must_use]
     pub fn provenance_json(&self, value: &Value, joins: bool, is_named: &dyn Fn(&str) -> bool) -> Provenance {
         match value {
@@ -100,7 +100,10 @@ impl Session {
                 .and_then(|text| self.index.get(self.keyed.text(Kind::Number, &text)))
                 .unwrap_or_default(),
             Value::String(text) => self.ask(text, joins),
-            Value::Array(items) => lowest(items.iter().map(|i| self.provenance_json(i, joins, is_named))),
+            Value::Array(items) => {
+                let each = lowest(items.iter().map(|i| self.provenance_json(i, joins, is_named)));
+                if joins || items.len() < 2 { each } else { each.min(self.ask(&line(items), false)) }
+            }
             Value::Object(members) => lowest(members.iter().map(|(name, value)| {
                 let value = self.provenance_json(value, joins, is_named);
                 if is_named(name) { value } else { value.min(self.ask(name, joins)) }
@@ -174,6 +177,12 @@ impl Session {
             }
         }
     }
+}
+
+/// A list of a command's words as one line.
+fn line(items: &[Value]) -> String {
+    let words = items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Of parts, the worst. Nothing says nothing.

@@ -15,14 +15,15 @@ use data_encoding::BASE32_NOPAD;
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// What every session's id begins with.
 pub const SESSION_PREFIX: &str = "cordon_session_";
 /// Fewer bytes of entropy cannot be handed in: half become the id, half the key of the index.
 pub const ENTROPY_BYTES: usize = 32;
-const SHARDS: usize = 64;
+const PARTS: usize = 64;
 
 /// What a principal is to this table: a digest that its owner computes, never a name.
 pub type Binding = [u8; 32];
@@ -32,11 +33,11 @@ type Key = (Binding, [u8; 16]);
 /// How many sessions, how large, how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions at once. Principals share them by 64ths: those who fall into one 64th share its part.
+    /// Sessions at once. Beyond it the idlest goes, of those principals who have the most.
     pub sessions: usize,
     /// Sessions of one principal at once: the idlest goes.
     pub per_principal: usize,
-    /// Bytes of all sessions together, about, shared likewise: the idlest go.
+    /// Bytes of all sessions together, about. Beyond it the idlest go, of those principals who take the most.
     pub bytes: usize,
     /// Milliseconds from the opening to the end.
     pub live: Millis,
@@ -119,9 +120,28 @@ impl Shard {
     }
 }
 
+/// A part of the table, with what it holds beside it, to be read without its lock.
+#[derive(Default)]
+struct Part {
+    shard: Mutex<Shard>,
+    count: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Part {
+    /// Does something in it. What it holds is whole after any panic: no foreign code runs while it is locked.
+    fn change<R>(&self, change: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut shard = self.shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let out = change(&mut shard);
+        self.count.store(shard.held.len(), Ordering::Relaxed);
+        self.bytes.store(shard.bytes, Ordering::Relaxed);
+        out
+    }
+}
+
 /// The table.
 pub struct Sessions {
-    shards: [Mutex<Shard>; SHARDS],
+    parts: [Part; PARTS],
     limits: Limits,
 }
 
@@ -129,7 +149,7 @@ impl Sessions {
     /// An empty table.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), limits }
+        Self { parts: std::array::from_fn(|_| Part::default()), limits }
     }
 
     /// A clean session of `principal`. `entropy` is used for nothing else.
@@ -141,23 +161,24 @@ impl Sessions {
         let session = Session::new(&index_key, self.limits.bounds);
         let bytes = session.bytes();
         let held = Held { opened: now, used: now, bytes, session: Arc::new(Mutex::new(session)) };
-        let mut shard = self.shard(principal);
-        shard.sweep(&self.limits, now);
-        while shard.held.keys().filter(|(p, _)| p == principal).count() >= self.limits.per_principal.max(1) {
-            let Some(idlest) = shard.idlest(|(p, _)| p == principal) else { break };
-            shard.remove(&idlest);
-        }
-        while shard.held.len() >= self.limits.sessions.div_ceil(SHARDS).max(1) {
-            let Some(idlest) = shard.idlest(|_| true) else { break };
-            shard.remove(&idlest);
-        }
-        shard.bytes += bytes;
-        shard.held.insert((*principal, id), held);
+        let key = (*principal, id);
+        self.part(principal).change(|shard| {
+            shard.sweep(&self.limits, now);
+            while shard.held.keys().filter(|(p, _)| p == principal).count()
+                >= self.limits.per_principal.max(1)
+            {
+                let Some(idlest) = shard.idlest(|(p, _)| p == principal) else { break };
+                shard.remove(&idlest);
+            }
+            shard.bytes += bytes;
+            shard.held.insert(key, held);
+        });
+        self.trim(&key);
         SessionId(format!("{SESSION_PREFIX}{}", BASE32_NOPAD.encode(&id).to_ascii_lowercase()))
     }
 
     /// Does something in `principal`'s session `id`. None, whatever the reason, where there is no such session: its
-    /// work is worth the floor.
+    /// work is worth the floor. `work` must not come back to the same session: it would wait for itself.
     pub fn with<R>(
         &self,
         id: &str,
@@ -166,72 +187,83 @@ impl Sessions {
         work: impl FnOnce(&mut Session) -> R,
     ) -> Option<R> {
         let key = (*principal, parse(id)?);
-        let session = {
-            let mut shard = self.shard(principal);
+        let session = self.part(principal).change(|shard| {
             let held = shard.held.get_mut(&key)?;
             if held.is_over(&self.limits, now) {
                 shard.remove(&key);
                 return None;
             }
             held.used = held.used.max(now);
-            Arc::clone(&held.session)
-        };
+            Some(Arc::clone(&held.session))
+        })?;
         let Ok(mut guard) = session.lock() else {
             // SECURITY: a panic left it half told. What it knows may be too good.
-            self.shard(principal).remove(&key);
+            self.part(principal).change(|shard| shard.remove(&key));
             return None;
         };
         let out = work(&mut guard);
         let bytes = guard.bytes();
         drop(guard);
-        self.weigh(&key, bytes);
+        self.part(principal).change(|shard| {
+            if let Some(held) = shard.held.get_mut(&key) {
+                let before = std::mem::replace(&mut held.bytes, bytes);
+                shard.bytes = (shard.bytes + bytes).saturating_sub(before);
+            }
+        });
+        self.trim(&key);
         Some(out)
     }
 
     /// Ends `principal`'s session `id`; whether there was one.
     pub fn close(&self, id: &str, principal: &Binding) -> bool {
         let Some(id) = parse(id) else { return false };
-        let mut shard = self.shard(principal);
-        let there = shard.held.contains_key(&(*principal, id));
-        shard.remove(&(*principal, id));
-        there
+        self.part(principal).change(|shard| {
+            let there = shard.held.contains_key(&(*principal, id));
+            shard.remove(&(*principal, id));
+            there
+        })
     }
 
     /// Drops what is over. To be called now and then: an idle table frees nothing by itself.
     pub fn sweep(&self, now: Millis) {
-        for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).sweep(&self.limits, now);
-        }
+        self.parts.iter().for_each(|p| p.change(|shard| shard.sweep(&self.limits, now)));
     }
 
     /// Sessions now, and the bytes that they take, about.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        self.shards.iter().fold((0, 0), |(count, bytes), shard| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            (count + shard.held.len(), bytes + shard.bytes)
-        })
+        let sum =
+            |of: fn(&Part) -> &AtomicUsize| self.parts.iter().map(|p| of(p).load(Ordering::Relaxed)).sum();
+        (sum(|p| &p.count), sum(|p| &p.bytes))
     }
 
-    /// Notes what a session takes now, and lets the idlest go where all take too much.
-    fn weigh(&self, key: &Key, bytes: usize) {
-        let mut shard = self.shard(&key.0);
-        let Some(held) = shard.held.get_mut(key) else { return };
-        let before = std::mem::replace(&mut held.bytes, bytes);
-        shard.bytes = (shard.bytes + bytes).saturating_sub(before);
-        while shard.bytes > self.limits.bytes / SHARDS {
-            let Some(idlest) = shard.idlest(|k| k != key) else { break };
-            shard.remove(&idlest);
+    /// Lets the idlest go where there is too much, from the part that has the most of it; but not `kept`.
+    fn trim(&self, kept: &Key) {
+        loop {
+            let (count, bytes) = self.size();
+            let of: fn(&Part) -> &AtomicUsize = if count > self.limits.sessions.max(1) {
+                |p| &p.count
+            } else if bytes > self.limits.bytes {
+                |p| &p.bytes
+            } else {
+                return;
+            };
+            let Some(most) = self.parts.iter().max_by_key(|p| of(p).load(Ordering::Relaxed)) else { return };
+            let gone = most.change(|shard| shard.idlest(|k| k != kept).map(|idlest| shard.remove(&idlest)));
+            if gone.is_none() {
+                // One session alone: its own bounds hold it.
+                return;
+            }
         }
     }
 
-    /// All sessions of a principal stand in one shard, so that it can only push out its neighbours there.
-    fn shard(&self, principal: &Binding) -> MutexGuard<'_, Shard> {
-        let at =
-            principal.iter().fold(0_usize, |sum, b| (sum * 31 + usize::from(*b)) % (SHARDS * 1_021)) % SHARDS;
-        let [first, ..] = &self.shards;
-        // A shard is whole after any panic: nothing runs foreign code while one is locked.
-        self.shards.get(at).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
+    /// All sessions of a principal stand in one part, so that who has the most is who loses some.
+    fn part(&self, principal: &Binding) -> &Part {
+        // A digest: one byte of it spreads as well as all.
+        let [byte, ..] = principal;
+        let at = usize::from(*byte) % PARTS;
+        let [first, ..] = &self.parts;
+        self.parts.get(at).unwrap_or(first)
     }
 }
 

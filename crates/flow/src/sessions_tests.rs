@@ -13,7 +13,7 @@ fn entropy(n: u64) -> [u8; ENTROPY_BYTES] {
 }
 
 fn small() -> Limits {
-    Limits { sessions: 64 * 4, per_principal: 3, live: 1_000, idle: 100, ..Limits::default() }
+    Limits { sessions: 40, per_principal: 3, live: 1_000, idle: 100, ..Limits::default() }
 }
 
 #[test]
@@ -82,8 +82,20 @@ fn a_principal_pushes_out_its_own() {
 }
 
 #[test]
+fn there_are_only_so_many() {
+    let sessions = Sessions::new(Limits { sessions: 10, ..Limits::default() });
+    let bobs = sessions.open(&BOB, 0, &entropy(100));
+    let ids: Vec<_> = (0..20).map(|n| sessions.open(&ALICE, n, &entropy(n))).collect();
+    assert_eq!(sessions.size().0, 10);
+    // Alice has the most, so hers go, though his is the idlest.
+    assert!(sessions.with(bobs.as_str(), &BOB, 30, |_| ()).is_some());
+    let there = ids.iter().filter(|i| sessions.with(i.as_str(), &ALICE, 30, |_| ()).is_some());
+    assert_eq!(there.count(), 9);
+}
+
+#[test]
 fn memory_is_bounded() {
-    let bytes = 64 * 400_000;
+    let bytes = 400_000;
     let sessions = Sessions::new(Limits { bytes, ..Limits::default() });
     let mut ids = Vec::new();
     for n in 0..20 {
@@ -93,7 +105,7 @@ fn memory_is_bounded() {
         ids.push(id);
     }
     let (count, used) = sessions.size();
-    assert!(used <= bytes / 64 && count < 20 && count > 0, "{count} sessions, {used} bytes");
+    assert!(used <= bytes && count < 20 && count > 0, "{count} sessions, {used} bytes");
     // The one just used is there.
     assert!(sessions.with(ids[19].as_str(), &ALICE, 101, |_| ()).is_some());
 }

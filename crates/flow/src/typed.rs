@@ -7,11 +7,13 @@
 mod calendar;
 mod digits;
 mod money;
+mod spans;
 
 use crate::keyed::Kind;
 use smallvec::{SmallVec, smallvec};
 
 pub(crate) use money::json_number;
+pub(crate) use spans::spans;
 
 /// The forms of one value: all of them must be known for the value to be.
 pub(crate) type Forms = SmallVec<[(Kind, String); 2]>;
@@ -19,10 +21,13 @@ pub(crate) type Forms = SmallVec<[(Kind, String); 2]>;
 /// Words that the longest of them takes: an account in groups of four.
 pub(crate) const LONGEST: usize = 9;
 
+/// Bytes that the longest of them takes.
+const LONGEST_BYTES: usize = 64;
+
 /// What `text` is, all of it: words with one space between them.
 pub(crate) fn read(text: &str) -> Option<Forms> {
     // The quickest question first: no such value is without a digit.
-    if !text.bytes().any(|b| b.is_ascii_digit()) {
+    if text.len() > LONGEST_BYTES || !text.bytes().any(|b| b.is_ascii_digit()) {
         return None;
     }
     if let Some(number) = money::number(text) {
@@ -56,20 +61,11 @@ pub(crate) fn told_too(forms: &Forms) -> Option<(Kind, String)> {
     }
 }
 
-/// Whether a value of several words may begin with this one.
-pub(crate) fn may_begin(word: &str) -> bool {
-    word.bytes().any(|b| b.is_ascii_digit())
-        || calendar::month(word).is_some()
-        || money::currency(word).is_some()
-}
-
-/// Whether a value that begins with `first` may go on with `word`: an account's groups may be letters.
-pub(crate) fn may_go_on(first: &str, word: &str) -> bool {
-    let account =
-        || digits::is_head(first) && word.len() <= 8 && word.bytes().all(|b| b.is_ascii_alphanumeric());
-    may_begin(word)
-        || matches!(word.to_ascii_lowercase().as_str(), "of" | "am" | "pm" | "a.m" | "p.m")
-        || account()
+/// Whether some of these words that follow one another would be an account's or a telephone's number, in groups.
+pub(crate) fn accounts<'a>(all: &'a [&'a str]) -> impl Iterator<Item = Forms> + 'a {
+    let runs = (0..all.len()).flat_map(move |at| (2..=LONGEST).filter_map(move |n| all.get(at..at + n)));
+    runs.filter_map(|run| read(&run.join(" ")))
+        .filter(|forms| forms.iter().all(|(kind, _)| matches!(kind, Kind::Iban | Kind::Number)))
 }
 
 #[cfg(test)]

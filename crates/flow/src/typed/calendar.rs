@@ -134,6 +134,9 @@ fn two(text: &str) -> Option<u32> {
 
 /// A day and a time of it.
 pub(crate) fn moment(text: &str) -> Option<(String, String)> {
+    if !text.contains(':') && !text.ends_with(['m', 'M', '.']) {
+        return None;
+    }
     if let Some((d, t)) = text.split_once('T').filter(|(d, _)| d.ends_with(|c: char| c.is_ascii_digit())) {
         return Some((date(d)?, time(t)?));
     }

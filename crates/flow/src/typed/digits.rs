@@ -4,9 +4,16 @@
 //! what must stay divided (addresses of the Internet).
 
 /// Fewer digits are no account's and no telephone's: dashes in them may mean something.
-const FEWEST: usize = 7;
+pub(crate) const FEWEST: usize = 7;
 /// More are none either.
-const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
+
+/// The shortest of an account's international numbers (Norway's).
+pub(crate) const SHORTEST_IBAN: usize = 15;
+/// The longest (the standard's, ISO 13616).
+const LONGEST_IBAN: usize = 34;
+/// Letters and digits of one group of it.
+pub(crate) const LONGEST_GROUP: usize = 8;
 
 /// Digits with separators: the digits. `+` and `00` before them are the same, and `(0)` between them is nothing.
 pub(crate) fn grouped(text: &str) -> Option<String> {
@@ -42,7 +49,7 @@ pub(crate) fn grouped(text: &str) -> Option<String> {
 /// Two letters, two digits, and at least eleven more letters and digits, in groups or not; mostly digits.
 pub(crate) fn iban(text: &str) -> Option<String> {
     let groups = || text.split([' ', '-']);
-    if groups().count() > 1 && groups().any(|g| g.is_empty() || g.len() > 8) {
+    if groups().count() > 1 && groups().any(|g| g.is_empty() || g.len() > LONGEST_GROUP) {
         return None;
     }
     if !is_head(text) {
@@ -55,7 +62,7 @@ pub(crate) fn iban(text: &str) -> Option<String> {
         return None;
     }
     let (all, digits) = (body().count(), body().filter(u8::is_ascii_digit).count());
-    let shape = (15..=34).contains(&all) && digits * 2 >= all;
+    let shape = (SHORTEST_IBAN..=LONGEST_IBAN).contains(&all) && digits * 2 >= all;
     shape.then(|| groups().collect::<String>().to_ascii_uppercase())
 }
 
