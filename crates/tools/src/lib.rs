@@ -10,6 +10,7 @@
 //! is there; `policy` and `pipeline` say whether it may be.
 
 pub mod json;
+pub mod limits;
 pub mod openapi;
 pub mod pins;
 pub mod schema;

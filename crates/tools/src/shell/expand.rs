@@ -206,77 +206,62 @@ impl Reader<'_> {
         word.quoted = true;
         word.bash = true;
         let mut bytes: Vec<u8> = Vec::new();
-        let mut strange = false;
+        let mut known = true;
         loop {
             let c = self.raw(0).ok_or(Fault::Unterminated)?;
             self.at += 1;
-            if c == '\'' {
-                break;
-            }
-            let mut buffer = [0; 4];
-            if c != '\\' {
-                bytes.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-                continue;
-            }
-            let escape = self.raw(0).ok_or(Fault::Unterminated)?;
-            self.at += 1;
-            let code = match escape {
-                'a' => 7,
-                'b' => 8,
-                'e' | 'E' => 27,
-                'f' => 12,
-                'n' => 10,
-                'r' => 13,
-                't' => 9,
-                'v' => 11,
-                '\\' | '\'' | '"' | '?' => u32::from(escape),
-                '0'..='7' => {
-                    self.at -= 1;
-                    self.digits(8, 3).unwrap_or(0) & 0xff
-                }
-                'x' | 'u' | 'U' => match self.digits(
-                    16,
-                    if escape == 'x' {
-                        2
-                    } else if escape == 'u' {
-                        4
-                    } else {
-                        8
-                    },
-                ) {
-                    Some(code) => code,
-                    None => {
-                        // `\x{..}` is a secret of some versions; without digits it stays as it is, in most.
-                        strange = true;
-                        continue;
-                    }
-                },
-                'c' => {
-                    strange = true;
-                    self.at += 1;
-                    continue;
-                }
-                other => {
-                    bytes.push(b'\\');
-                    bytes.extend_from_slice(other.encode_utf8(&mut buffer).as_bytes());
-                    continue;
-                }
-            };
-            // A NUL ends the text for bash; a byte alone may be half a character.
-            strange |= code == 0;
-            match u8::try_from(code) {
-                Ok(byte) if escape != 'u' && escape != 'U' => bytes.push(byte),
-                _ => match char::from_u32(code) {
-                    Some(c) => bytes.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes()),
-                    None => strange = true,
-                },
+            match c {
+                '\'' => break,
+                '\\' => known &= self.escape(&mut bytes)?,
+                _ => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
+        // A byte alone may be half a character, which is known to no text.
         match String::from_utf8(bytes) {
-            Ok(text) if !strange => text.chars().for_each(|c| word.quote(c)),
+            Ok(text) if known => text.chars().for_each(|c| word.quote(c)),
             _ => word.doubt(Doubt::Character),
         }
         Ok(())
+    }
+
+    /// What stands behind a backslash in `$'..'`. False where versions differ on it.
+    fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<bool, Fault> {
+        let escape = self.raw(0).ok_or(Fault::Unterminated)?;
+        self.at += 1;
+        let code = match escape {
+            'a' => Some(7),
+            'b' => Some(8),
+            'e' | 'E' => Some(27),
+            'f' => Some(12),
+            'n' => Some(10),
+            'r' => Some(13),
+            't' => Some(9),
+            'v' => Some(11),
+            '\\' | '\'' | '"' | '?' => Some(u32::from(escape)),
+            '0'..='7' => {
+                self.at -= 1;
+                self.digits(8, 3).map(|code| code & 0xff)
+            }
+            'x' => self.digits(16, 2),
+            'u' => self.digits(16, 4),
+            'U' => self.digits(16, 8),
+            'c' => None,
+            other => {
+                bytes.push(b'\\');
+                bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
+                return Ok(true);
+            }
+        };
+        // No digits (`\x{..}` means something to some), a control character by name, a NUL that ends the text.
+        let Some(code) = code.filter(|c| *c != 0) else { return Ok(false) };
+        match u8::try_from(code) {
+            Ok(byte) if escape != 'u' && escape != 'U' => bytes.push(byte),
+            _ => match char::from_u32(code) {
+                Some(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => return Ok(false),
+            },
+        }
+        Ok(true)
     }
 
     /// Up to `most` digits; none where none stand.

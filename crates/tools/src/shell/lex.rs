@@ -177,8 +177,8 @@ impl<'b> Reader<'b> {
                 _ if is_meta(c) => break,
                 '\\' => {
                     self.at += 1;
-                    // At the very end it stands for itself.
-                    word.quote(self.raw(0).unwrap_or('\\'));
+                    // At the very end shells differ: some keep it, some do not.
+                    word.quote(self.raw(0).ok_or(Fault::Unterminated)?);
                     self.at += 1;
                 }
                 '\'' => {

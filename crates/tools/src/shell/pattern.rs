@@ -280,6 +280,11 @@ fn judge(shell: Shell, allowed: &[CommandPattern], reading: &Reading) -> Result<
     let mut covers: Vec<Vec<Cover<'_>>> = Vec::with_capacity(reading.commands.len());
     for (i, simple) in reading.commands.iter().enumerate() {
         decidable(shell, i, simple)?;
+        // A group's redirections, which run nothing.
+        if simple.words.is_empty() && simple.redirections.iter().all(harmless) {
+            covers.push(Vec::new());
+            continue;
+        }
         // More than one may fit, and each may say more about what this command runs.
         let own = allowed.iter().filter(|p| p.fits(simple)).map(|p| Cover::Words(p, 0));
         let here: Vec<Cover<'_>> = own.chain(covered(simple, &covers)).collect();
