@@ -11,7 +11,31 @@ const MAX_NESTING: usize = 8;
 
 /// The words that the atoms become. One, the same, where nothing expands.
 pub(super) fn expand(atoms: &[Atom]) -> Result<Vec<Vec<Atom>>, Doubt> {
+    let dots = atoms.windows(2).any(|w| w.iter().all(|a| is(a, '.')));
+    let expands = atoms.iter().any(|a| is(a, '{')) && (dots || atoms.iter().any(|a| is(a, ',')));
+    if expands && !is_plain(atoms) {
+        return Err(Doubt::Braces);
+    }
     expand_at(atoms, 0)
+}
+
+/// Whether all braces are pairs with something between them. What bash makes of others beside commas (`a{}b,c}` is
+/// `a}b ac`) is no rule that its manual has.
+fn is_plain(atoms: &[Atom]) -> bool {
+    let mut depth = 0_usize;
+    let mut opened = false;
+    for atom in atoms {
+        if is(atom, '{') {
+            depth += 1;
+        } else if is(atom, '}') {
+            if opened || depth == 0 {
+                return false;
+            }
+            depth -= 1;
+        }
+        opened = is(atom, '{');
+    }
+    depth == 0
 }
 
 fn is(atom: &Atom, c: char) -> bool {
@@ -76,10 +100,6 @@ fn find(atoms: &[Atom]) -> Result<Option<Found>, Doubt> {
                 }
                 break;
             }
-        }
-        // Unbalanced braces beside commas: versions of bash differ on what they make of it.
-        if depth > 0 && atoms.iter().any(|a| is(a, ',')) {
-            return Err(Doubt::Braces);
         }
     }
     Ok(None)

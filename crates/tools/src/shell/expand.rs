@@ -123,6 +123,10 @@ impl Reader<'_> {
                     }
                     self.at += 1;
                 }
+                '<' | '>' if !double && open == '{' && self.peek() == Some('(') => {
+                    self.at += 1;
+                    self.substitution(&mut skipped)?;
+                }
                 '"' => self.double(&mut skipped)?,
                 '$' => self.dollar(&mut skipped, double)?,
                 '`' => self.backquoted(&mut skipped, double)?,
@@ -203,7 +207,7 @@ impl Reader<'_> {
 
     /// The rest of `$'..'` (bash: "ANSI-C Quoting").
     fn ansi(&mut self, word: &mut RawWord) -> Result<(), Fault> {
-        word.quoted = true;
+        word.open();
         word.bash = true;
         let mut bytes: Vec<u8> = Vec::new();
         let mut known = true;

@@ -22,6 +22,8 @@ pub(super) struct RawWord {
     pub(super) atoms: Vec<Atom>,
     /// Something in it was quoted: it stands even if it is empty.
     pub(super) quoted: bool,
+    /// Before which atom the first quote stands.
+    pub(super) first_quote: Option<usize>,
     /// Something in it only bash reads so.
     pub(super) bash: bool,
 }
@@ -31,8 +33,14 @@ impl RawWord {
         self.atoms.push(Atom::Char(c, false));
     }
 
-    pub(super) fn quote(&mut self, c: char) {
+    /// A quote begins here.
+    pub(super) fn open(&mut self) {
         self.quoted = true;
+        self.first_quote.get_or_insert(self.atoms.len());
+    }
+
+    pub(super) fn quote(&mut self, c: char) {
+        self.open();
         self.atoms.push(Atom::Char(c, true));
     }
 
@@ -225,7 +233,7 @@ impl<'b> Reader<'b> {
 
     /// The rest of '...'.
     fn single(&mut self, word: &mut RawWord) -> Result<(), Fault> {
-        word.quoted = true;
+        word.open();
         loop {
             let c = self.raw(0).ok_or(Fault::Unterminated)?;
             self.at += 1;
@@ -238,7 +246,7 @@ impl<'b> Reader<'b> {
 
     /// The rest of "...".
     pub(super) fn double(&mut self, word: &mut RawWord) -> Result<(), Fault> {
-        word.quoted = true;
+        word.open();
         loop {
             if self.peek() == Some('"') {
                 self.at += 1;

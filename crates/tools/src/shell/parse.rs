@@ -495,6 +495,10 @@ fn is_name(atoms: &[Atom]) -> bool {
 /// The name and value of `NAME=value` or `NAME+=value`.
 fn assignment(word: &RawWord) -> Result<Option<(String, RawWord)>, Fault> {
     let Some(equals) = word.atoms.iter().position(|a| *a == Atom::Char('=', false)) else { return Ok(None) };
+    // `''a=b` and `a''=b` are words like others.
+    if word.first_quote.is_some_and(|at| at <= equals) {
+        return Ok(None);
+    }
     let (left, right) = word.atoms.split_at_checked(equals).unwrap_or((&word.atoms, &[]));
     let name = left.strip_suffix(&[Atom::Char('+', false)]).unwrap_or(left);
     let bracket = name.iter().position(|a| *a == Atom::Char('[', false));
@@ -508,5 +512,8 @@ fn assignment(word: &RawWord) -> Result<Option<(String, RawWord)>, Fault> {
     }
     let text = name.iter().filter_map(|a| if let Atom::Char(c, _) = a { Some(*c) } else { None }).collect();
     let atoms = right.iter().skip(1).copied().collect();
-    Ok(Some((text, RawWord { atoms, quoted: true, bash: word.bash || name.len() < left.len() })))
+    Ok(Some((
+        text,
+        RawWord { atoms, quoted: true, first_quote: None, bash: word.bash || name.len() < left.len() },
+    )))
 }
