@@ -12,6 +12,7 @@ mod govern;
 mod provenance;
 pub mod seeds;
 mod texts;
+mod tools;
 mod wire;
 mod witness;
 
@@ -23,6 +24,7 @@ pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use tools::{shell, tool_openapi, tool_schema, tool_set};
 pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
 
@@ -64,6 +66,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "witness", body: witness, seeds: witness::requests },
     Target { name: "trust", body: trust, seeds: witness::policies },
     Target { name: "custody", body: custody, seeds: seeds::custody },
+    Target { name: "tool_set", body: tool_set, seeds: tools::seeds::tool_sets },
+    Target { name: "tool_schema", body: tool_schema, seeds: tools::seeds::schemas },
+    Target { name: "tool_openapi", body: tool_openapi, seeds: tools::seeds::documents },
+    Target { name: "shell", body: shell, seeds: tools::seeds::lines },
     Target { name: "pipeline", body: pipeline, seeds: seeds::exchanges },
 ];
 

@@ -34,6 +34,7 @@ const TABLE: &[Row] = &[
     row("cordon-ledger", "crates/ledger", &["cordon-types"], true),
     row("cordon-config", "crates/config", &["cordon-types"], true),
     row("cordon-gullible", "crates/gullible", &["cordon-types"], true),
+    row("cordon-tools", "crates/tools", &["cordon-types"], true),
     row(
         "cordon-pipeline",
         "crates/pipeline",
@@ -129,6 +130,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("socket2", &["cordon-upstream", "cordon-proxy", "cordon-app"]),
     ("cedar-policy", &["cordon-policy"]),
     ("rusqlite", &["cordon-store"]),
+    ("jsonschema", &["cordon-tools"]),
     ("getrandom", &["cordon-app"]),
     ("object_store", &["cordon-app"]),
     ("anyhow", &["cordon"]),

@@ -1,0 +1,233 @@
+//! OpenAPI 3.0 and 3.1 documents as tools: each operation a tool, each call of it one HTTP request.
+//!
+//! ```text
+//! bytes ─ yaml or json ─> value ─ operation ─> Operation: name, parameters with positions, inputSchema
+//! call: arguments ─ schema ─> fit ─ encode ─> method, path and query, headers, body
+//! ```
+//! What always holds: an argument is written at its position and never leaves it; only declared arguments are taken;
+//! where the request goes (scheme, host, base path) and the caller's credentials come from the operator, never from
+//! the document or the arguments; parameters that carry the document's own credentials are no arguments. What it does
+//! not do: guess effects. That an operation is a GET becomes the hint `readOnlyHint`, which is a stranger's.
+//!
+//! References: OpenAPI 3.1.1, sections 4.8.12 (Parameter Object), 4.8.13 (Request Body Object); RFC 3986, 2.3 and 3.3.
+
+mod encode;
+mod operation;
+mod schemas;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use crate::json::{self, Bounds};
+use crate::pins::Tool;
+use crate::schema::Schema;
+use crate::show::visible;
+use cordon_types::Problem;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Longest document.
+pub const MAX_DOCUMENT: usize = 8 << 20;
+/// Most operations of a document.
+pub const MAX_OPERATIONS: usize = 1_000;
+
+/// Depth and number of values of a document. Names of schemas may differ in case only.
+const DOCUMENT: Bounds = Bounds { bytes: MAX_DOCUMENT, depth: 90, nodes: 500_000, cases: false };
+
+/// Where an argument goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Position {
+    /// A part of the path.
+    Path,
+    /// The query.
+    Query,
+    /// A header.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// The body, whole.
+    Body,
+}
+
+impl Position {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Position::Path => "path",
+            Position::Query => "query",
+            Position::Header => "header",
+            Position::Cookie => "cookie",
+            Position::Body => "body",
+        }
+    }
+}
+
+/// A document, read.
+#[derive(Debug)]
+pub struct Document {
+    operations: BTreeMap<String, Operation>,
+    skipped: Vec<Problem>,
+}
+
+/// One operation: a tool, and how its calls are written.
+#[derive(Debug)]
+struct Operation {
+    tool: Tool,
+    schema: Schema,
+    method: &'static str,
+    path: Vec<Segment>,
+    parameters: Vec<Parameter>,
+    /// The argument that is the body, and its media type.
+    body: Option<(String, String)>,
+}
+
+/// A part of a path between slashes: texts and arguments.
+type Segment = Vec<Piece>;
+
+#[derive(Debug)]
+enum Piece {
+    /// As it stands in the document.
+    Text(String),
+    /// The parameter of that name.
+    Argument(String),
+}
+
+#[derive(Debug)]
+struct Parameter {
+    /// What the argument is called.
+    argument: String,
+    /// What the parameter is called at its position.
+    name: String,
+    position: Position,
+    /// A list becomes several parameters rather than one with commas.
+    explode: bool,
+    /// The value is JSON text.
+    json: bool,
+}
+
+/// A request, without a host and without credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: &'static str,
+    /// Path and query, to be put behind the operator's base address. Begins with `/`.
+    pub path_and_query: String,
+    /// Headers, names in lower case: declared parameters, `content-type` and `accept`; `cookie` of declared cookies.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Document {
+    /// Reads a document, JSON or YAML.
+    ///
+    /// # Errors
+    /// When it is no OpenAPI 3.0 or 3.1 document, or two operations would be one tool. An operation that cannot be a
+    /// tool is no error: it is [`Document::skipped`].
+    pub fn read(text: &[u8]) -> Result<Self, Vec<Problem>> {
+        let first = text.iter().find(|b| !b.is_ascii_whitespace());
+        let value = match first {
+            Some(b'{') => json::read(text, &DOCUMENT),
+            _ => yaml::read(text, &DOCUMENT),
+        };
+        let root = value.map_err(|p| vec![p])?;
+        let version = root.get("openapi").and_then(Value::as_str).unwrap_or_default();
+        let old = version.starts_with("3.0.");
+        if !old && !version.starts_with("3.1.") {
+            let message = format!("`{}` is no version that is supported", visible(version));
+            return Err(vec![Problem::new("openapi", message, "use 3.0 or 3.1")]);
+        }
+        let Some(paths) = root.get("paths").and_then(Value::as_object) else {
+            return Err(vec![Problem::new(
+                "paths",
+                "there are none",
+                "declare the operations under `paths`",
+            )]);
+        };
+        let mut document = Self { operations: BTreeMap::new(), skipped: Vec::new() };
+        let mut problems = Vec::new();
+        for (path, item) in paths.iter().filter(|(p, _)| !p.starts_with("x-")) {
+            document.item(&operation::Source { root: &root, old }, path, item, &mut problems);
+        }
+        if problems.is_empty() { Ok(document) } else { Err(problems) }
+    }
+
+    fn item(
+        &mut self,
+        source: &operation::Source<'_>,
+        path: &str,
+        item: &Value,
+        problems: &mut Vec<Problem>,
+    ) {
+        let item = match source.resolve(item) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => return self.skipped.push(skip(path, "is no object")),
+            Err(why) => return self.skipped.push(skip(path, why)),
+        };
+        for (key, method) in operation::METHODS {
+            let Some(it) = item.get(*key) else { continue };
+            let at = format!("{} {path}", method);
+            match source.operation(method, path, item, it) {
+                Ok(operation) if self.operations.len() < MAX_OPERATIONS => {
+                    let name = operation.tool.name().to_owned();
+                    if self.operations.keys().any(|n| n.eq_ignore_ascii_case(&name)) {
+                        let message = format!("the name `{name}` stands twice");
+                        problems.push(Problem::new(visible(&at), message, "give it another `operationId`"));
+                    } else {
+                        self.operations.insert(name, operation);
+                    }
+                }
+                Ok(_) => {
+                    let message = format!("over {MAX_OPERATIONS} operations");
+                    problems.push(Problem::new(visible(&at), message, "split the document"));
+                    return;
+                }
+                Err(why) => self.skipped.push(skip(&at, why)),
+            }
+        }
+    }
+
+    /// The tools, by name.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Tool> {
+        self.operations.values().map(|o| o.tool.clone()).collect()
+    }
+
+    /// The operations that are no tools, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &[Problem] {
+        &self.skipped
+    }
+
+    /// Where each argument of a tool goes, by argument.
+    #[must_use]
+    pub fn positions(&self, tool: &str) -> Vec<(&str, Position)> {
+        let Some(operation) = self.operations.get(tool) else { return Vec::new() };
+        let body = operation.body.iter().map(|(argument, _)| (argument.as_str(), Position::Body));
+        operation.parameters.iter().map(|p| (p.argument.as_str(), p.position)).chain(body).collect()
+    }
+
+    /// The request that a call becomes.
+    ///
+    /// # Errors
+    /// When there is no such tool, the arguments do not fit its schema, or a value cannot stand at its position. The
+    /// problem names the argument, never the value.
+    pub fn request(&self, tool: &str, arguments: &Value) -> Result<HttpRequest, Problem> {
+        let Some(operation) = self.operations.get(tool) else {
+            return Err(Problem::new("", "there is no such tool", "ask for the list"));
+        };
+        if let Err(misfits) = operation.schema.check(arguments) {
+            let first = misfits.into_iter().next();
+            let (path, rule) = first.map(|m| (m.path, m.keyword)).unwrap_or_default();
+            let message = format!("does not fit `{rule}` of the tool's schema");
+            return Err(Problem::new(path, message, "send what the schema asks for"));
+        }
+        let none = Map::new();
+        encode::request(operation, arguments.as_object().unwrap_or(&none))
+    }
+}
+
+fn skip(at: &str, why: impl Into<String>) -> Problem {
+    Problem::new(visible(at), why, "the operation is no tool")
+}
