@@ -30,7 +30,7 @@ const TABLE: &[Row] = &[
     row("cordon-wire", "crates/wire", &["cordon-types"], true),
     row("cordon-detect", "crates/detect", &["cordon-types"], true),
     row("cordon-flow", "crates/flow", &["cordon-types"], true),
-    row("cordon-policy", "crates/policy", &["cordon-types"], true),
+    row("cordon-policy", "crates/policy", &["cordon-types", "cordon-tools"], true),
     row("cordon-ledger", "crates/ledger", &["cordon-types"], true),
     row("cordon-config", "crates/config", &["cordon-types"], true),
     row("cordon-gullible", "crates/gullible", &["cordon-types"], true),

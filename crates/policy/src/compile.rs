@@ -307,6 +307,7 @@ fn described(p: &Predicate) -> String {
         Predicate::Pattern(_, text) => format!("pattern {text:?}"),
         Predicate::Min(b) | Predicate::Max(b) => format!("{} {}", p.name(), bound(b)),
         Predicate::MaxBytes(n) | Predicate::MaxItems(n) => format!("{} {n}", p.name()),
+        Predicate::Commands(c) => format!("commands {}", quoted(&c.texts)),
         Predicate::Domains(texts) | Predicate::Hosts(texts) | Predicate::Under(texts) => {
             format!("{} {}", p.name(), quoted(texts))
         }

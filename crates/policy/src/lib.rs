@@ -41,6 +41,6 @@ pub use manifest::{
     Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, Target, ToolRule, Uninspected, Untrusted,
     UserTurns, parse_manifest,
 };
-pub use predicate::{ArgumentRule, Predicate};
+pub use predicate::{ArgumentRule, Commands, Predicate};
 pub use question::{Action, Facts, Flow, Query, Resource, TargetOrigin};
 pub use set::{PolicySet, PolicySource};

@@ -16,6 +16,7 @@ pub(crate) use host::{Domain, UrlHost};
 pub(crate) use path::ArgumentPath;
 
 use crate::PredicateResult;
+use cordon_tools::shell::{CommandPattern, Shell, permits, permits_argv};
 use regex_automata::meta::Regex;
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -46,6 +47,32 @@ pub enum Predicate {
     Hosts(Vec<String>),
     /// It is an absolute path at or below one of these directories.
     Under(Vec<String>),
+    /// It is a command line that runs nothing but these commands, as a shell would read it; or a list of a program and
+    /// its arguments.
+    Commands(Commands),
+}
+
+/// Commands that an argument may run.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// The shell that reads the line.
+    pub(crate) shell: Shell,
+    pub(crate) allowed: Vec<CommandPattern>,
+    /// As the manifest writes them.
+    pub(crate) texts: Vec<String>,
+}
+
+impl Commands {
+    fn permit(&self, value: &Value) -> bool {
+        match value {
+            Value::String(line) => permits(self.shell, &self.allowed, line).is_ok(),
+            Value::Array(items) => {
+                let words: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                words.is_some_and(|w| permits_argv(self.shell, &self.allowed, &w).is_ok())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A number of the manifest.
@@ -73,6 +100,7 @@ impl Predicate {
             Predicate::Domains(_) => "domains",
             Predicate::Hosts(_) => "hosts",
             Predicate::Under(_) => "under",
+            Predicate::Commands(_) => "commands",
         }
     }
 
@@ -93,6 +121,7 @@ impl Predicate {
             Predicate::Hosts(hosts) => value.as_str().is_some_and(|s| {
                 UrlHost::of_url(s).is_some_and(|h| hosts.iter().any(|allowed| h.is_allowed_by(allowed)))
             }),
+            Predicate::Commands(commands) => commands.permit(value),
             Predicate::Under(roots) => value.as_str().is_some_and(|s| {
                 PathRoot::normalise(s).is_some_and(|p| roots.iter().any(|root| p.is_under(root)))
             }),
@@ -213,6 +242,8 @@ fn rule_holds(predicate: &Predicate, reached: &path::Reached<'_>) -> bool {
             reached.values.len() as u64 <= *max
                 && reached.values.iter().all(|v| v.as_array().is_none_or(|items| items.len() as u64 <= *max))
         }
+        // A list is one program with its arguments, not several lines.
+        Predicate::Commands(commands) => reached.values.iter().all(|v| commands.permit(v)),
         _ => reached.values.iter().all(|v| match v {
             Value::Array(items) => items.iter().all(|item| predicate.holds(item)),
             value => predicate.holds(value),

@@ -325,6 +325,44 @@ fn directories() {
     );
 }
 
+#[test]
+fn commands_are_read_as_a_shell_would() {
+    let rows = |rows: &[(&str, bool)]| {
+        rows.iter().map(|(line, holds)| (json!(line), *holds)).collect::<Vec<_>>()
+    };
+    check(
+        r#"x = { commands = ["git status", "git log *", "ls"] }"#,
+        &rows(&[
+            ("git status", true),
+            ("g''it \"status\"", true),
+            ("git log main", true),
+            ("git status; ls", true),
+            ("git status; rm -rf /", false),
+            ("git status && $(rm -rf /)", false),
+            ("git${IFS}status", false),
+            ("{rm,-rf,/}", false),
+            ("sh -c 'rm -rf /'", false),
+            ("git log --output=/etc/passwd", false),
+            ("", false),
+        ]),
+    );
+    check(
+        r#"x = { commands = ["git log *"] }"#,
+        &[
+            (json!(["git", "log", "main"]), true),
+            (json!(["git", "log", "main; rm -rf /"]), true),
+            (json!(["rm", "-rf", "/"]), false),
+            (json!(["git log main"]), false),
+            (json!(["git", 1]), false),
+            (json!(7), false),
+        ],
+    );
+    check(
+        r#"x = { commands = { shell = "bash", allow = ["ls *"] } }"#,
+        &rows(&[("ls {a,b}", true), ("ls <(rm -rf /)", false)]),
+    );
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
     #[test]

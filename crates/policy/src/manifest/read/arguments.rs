@@ -5,13 +5,14 @@
 
 use super::super::fields::described;
 use super::{did_you_mean, shown};
-use crate::predicate::{ArgumentPath, ArgumentRule, Bound, Domain, PathRoot, Predicate, UrlHost};
+use crate::predicate::{ArgumentPath, ArgumentRule, Bound, Commands, Domain, PathRoot, Predicate, UrlHost};
+use cordon_tools::shell::{CommandPattern, Shell};
 use cordon_types::Problem;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use toml::{Table, Value};
 
-const PREDICATES: [&str; 11] = [
+const PREDICATES: [&str; 12] = [
     "required",
     "forbidden",
     "enum",
@@ -23,6 +24,7 @@ const PREDICATES: [&str; 11] = [
     "domains",
     "hosts",
     "under",
+    "commands",
 ];
 /// Largest automaton of one pattern.
 const MAX_AUTOMATON_BYTES: usize = 1 << 20;
@@ -117,8 +119,37 @@ fn predicate(name: &str, value: &Value) -> Result<Option<Predicate>, Wrong> {
         "under" => Predicate::Under(each(value, "an absolute directory such as \"/srv/files\"", |s| {
             PathRoot::normalise(s).map(|p| p.to_text())
         })?),
+        "commands" => Predicate::Commands(commands(value)?),
         other => return Err(wrong("unknown predicate", did_you_mean(other, &PREDICATES))),
     }))
+}
+
+/// `commands = ["git status"]`, or `{ shell = "bash", allow = ["git status"] }`.
+fn commands(value: &Value) -> Result<Commands, Wrong> {
+    let hint = "write `[\"git status\", \"git log *\"]`, or `{ shell = \"bash\", allow = [...] }`";
+    let (shell, list) = match value {
+        Value::Table(t) => {
+            if let Some(key) = t.keys().find(|k| !matches!(k.as_str(), "shell" | "allow")) {
+                return Err(wrong(format!("`{}` is unknown here", shown(key)), hint));
+            }
+            let shell = match t.get("shell").map(Value::as_str) {
+                None => Shell::default(),
+                Some(name) => name.and_then(Shell::from_name).ok_or_else(|| {
+                    wrong("no such shell is understood", "name `sh` or `bash`; what others read cannot be judged")
+                })?,
+            };
+            (shell, t.get("allow").ok_or_else(|| wrong("names no commands", hint))?)
+        }
+        list => (Shell::default(), list),
+    };
+    let items = list.as_array().filter(|a| !a.is_empty()).ok_or_else(|| wrong("is no list, or empty", hint))?;
+    let mut out = Commands { shell, allowed: Vec::with_capacity(items.len()), texts: Vec::new() };
+    for item in items {
+        let text = item.as_str().ok_or_else(|| wrong("holds something that is no text", hint))?;
+        out.allowed.push(CommandPattern::parse(text).map_err(|p| wrong(p.message, p.hint))?);
+        out.texts.push(text.to_owned());
+    }
+    Ok(out)
 }
 
 fn bound(value: &Value) -> Result<Bound, Wrong> {
