@@ -97,7 +97,16 @@ impl Reloader {
             .iter()
             .map(|t| t.client(upstreams.clone(), self.clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
+        let tool_settings = settings::tool_servers(&self.root, &loaded.config)?;
+        let tools = threads
+            .iter()
+            .map(|t| t.tools(tool_settings.clone(), self.clock.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
         // Nothing can fail from here on.
+        for (thread, tools) in threads.iter().zip(tools) {
+            thread.worker.replace_tools(tools);
+        }
+        self.shared.hub.set_servers(settings::servers(&self.root, &loaded.config));
         for (thread, client) in threads.iter().zip(clients) {
             thread.worker.replace_upstream(client);
         }

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod model;
 mod parts;
 mod read;
+mod servers;
 pub mod starter;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
     Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
-    LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
+    LogLevel, Model, ModelBudget, Pattern, Policies, Price, ServerWay, Term, Tls, ToolServer, Upstream, UpstreamKind,
     UpstreamTimeouts, Witnesses,
 };
 pub use starter::{starter, starter_manifest};

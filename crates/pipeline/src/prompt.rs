@@ -134,6 +134,7 @@ impl Work<'_> {
         let dialect = match op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
             Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::Mcp,
         };
         if !model.dialects.contains(&dialect) {
             return Err(Refusal {

@@ -13,7 +13,7 @@ use cordon_ledger::{
     Reason, Word,
 };
 use cordon_policy::ReasonCode;
-use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};
+use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, ServerId, UpstreamId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -159,6 +159,48 @@ impl Recorder {
         leaf.encode()
     }
 
+    /// The leaf that is durable before a tool's call goes to its server.
+    #[must_use]
+    pub fn call_intent(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        commitment: Option<Commitment>,
+        now: Millis,
+    ) -> Vec<u8> {
+        let decision = if seen.tally.observed.is_some() { Decision::Observed } else { Decision::Allowed };
+        let mut leaf = self.call_leaf(about, gate, seen, decision, now);
+        leaf.judged.reason = seen.tally.observed.and_then(|c| Reason::from_name(c.name()));
+        leaf.commitment = commitment;
+        leaf.encode()
+    }
+
+    /// The one leaf of a message to a tool server that goes nowhere.
+    #[must_use]
+    pub fn call_refused(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        why: Why,
+        now: Millis,
+    ) -> Vec<u8> {
+        let mut leaf = self.call_leaf(about, gate, seen, Decision::Denied, now);
+        leaf.judged.reason = Some(reason(why));
+        leaf.encode()
+    }
+
+    fn call_leaf(&self, about: &About, gate: &Gate, seen: &CallSeen<'_>, decision: Decision, now: Millis) -> Intent {
+        let digester = self.digester();
+        let judged = self.judged(&gate.catalogue, seen.tally, decision);
+        let mut leaf = blank(about, gate, &digester, judged, seen.tally, now);
+        leaf.tool = seen.tool.map(|tool| gate.catalogue.name(tool, "tool", &digester));
+        leaf.upstream = seen.server.and_then(|s| UpstreamId::new(s.as_str()).ok());
+        leaf.body = Bucket::of(seen.bytes);
+        leaf
+    }
+
     /// The one leaf of a list of models.
     #[must_use]
     pub fn listed(&self, about: &About, gate: &Gate, _took: Nanos, now: Millis) -> Vec<u8> {
@@ -256,6 +298,19 @@ impl Recorder {
     }
 }
 
+/// What a record says of a call: where it goes, how large it is, how it was judged.
+#[derive(Clone, Copy)]
+pub struct CallSeen<'a> {
+    /// The server, once it is known.
+    pub server: Option<&'a ServerId>,
+    /// The tool's full name, once it is known.
+    pub tool: Option<&'a str>,
+    /// Bytes of the message.
+    pub bytes: u64,
+    /// What was found and decided.
+    pub tally: &'a Tally,
+}
+
 /// An exchange that is over.
 pub struct Done<'a> {
     /// Whose.
@@ -317,6 +372,7 @@ fn blank(
         operation: about.op,
         dialect: about.dialect,
         model: None,
+        tool: None,
         upstream: None,
         mode: gate.policy.manifest(&about.agent).map_or(Mode::Enforce, |m| m.mode),
         judged,
@@ -395,6 +451,7 @@ impl crate::exchange::Exchange {
         match self.op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
             Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::Mcp,
         }
     }
 

@@ -38,7 +38,7 @@ pub use answer::{
 pub use judge::Permit;
 pub use kinds::{FindingSet, KindSet};
 pub use manifest::{
-    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
     parse_manifest,
 };
 pub use predicate::{ArgumentRule, Predicate};

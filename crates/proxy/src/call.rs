@@ -13,7 +13,7 @@ use cordon_ledger::custody::Salted;
 use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
 use cordon_policy::Budgets;
-use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, UserRef};
+use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, ServerId, UpstreamId, UserRef};
 use cordon_upstream::{Incoming as Upstream, IncomingBody, Outgoing, UpstreamError};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn about(&self, op: Operation) -> About {
+    pub(crate) fn about(&self, op: Operation) -> About {
         About {
             request: self.id,
             key: self.principal.key.clone(),
@@ -41,6 +41,26 @@ impl Asked {
             op,
             dialect: self.dialect,
         }
+    }
+
+    /// Whether a kill switch stops calls of this caller to that server.
+    pub(crate) fn is_killed_at(&self, server: &ServerId) -> bool {
+        let upstream = UpstreamId::new(server.as_str()).ok();
+        let target = Target {
+            key: &self.principal.key,
+            agent: Some(&self.principal.agent),
+            user: self.user.as_ref().map(|(_, digest)| digest),
+            model: None,
+            upstream: upstream.as_ref(),
+        };
+        self.worker.shared.kills.load().hit(&target).is_some()
+    }
+
+    /// Whether this caller may not go on, as of now: a kill, or a key that was revoked.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let shared = &self.worker.shared;
+        crate::service::is_killed(self)
+            || shared.keys.get(self.principal.key.as_str()).is_none_or(|k| k.revoked.is_some())
     }
 }
 
@@ -110,7 +130,7 @@ pub(crate) async fn call(
 }
 
 /// The limits of the agent and of its key, from its manifest.
-fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
+pub(crate) fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
     let caller = &asked.principal;
     let Some(manifest) = gate.policy.manifest(&caller.agent) else { return Vec::new() };
     let mut scopes = Vec::new();
@@ -147,7 +167,7 @@ fn model_scope(asked: &Asked, prompt: &Prompt) -> Vec<Scope> {
 }
 
 /// Counts the request against these limits, or against none of them.
-fn admit(asked: &Asked, scopes: Vec<Scope>) -> Result<Ticket, Refusal> {
+pub(crate) fn admit(asked: &Asked, scopes: Vec<Scope>) -> Result<Ticket, Refusal> {
     let shared = &asked.worker.shared;
     shared.meter.admit(scopes, shared.clock.now()).map_err(|e| match e {
         NotAdmitted::Exceeded(exceeded) => Refusal {
@@ -186,7 +206,8 @@ async fn record_intent(
         _in_flight: asked.in_flight.take(),
         buffered: std::mem::replace(&mut asked.buffered, Buffered::new(shared.clone())),
         user: asked.user.as_ref().map(|(_, digest)| *digest),
-        model: prompt.model.clone(),
+        model: Some(prompt.model.clone()),
+        upstream: Some(prompt.model.upstream.clone()),
         intent,
         tally: Tally::default(),
         tickets,
@@ -416,7 +437,7 @@ fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>),
     Ok((version, route::betas(headers).map_err(header)?))
 }
 
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+pub(crate) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let bad = |text: String| Refusal::new(400, Why::Header, text);
     match route::single(headers, header::CONTENT_LENGTH.as_str()).map_err(bad)? {
         None => Ok(None),
@@ -435,12 +456,18 @@ pub(crate) async fn models(
     match cordon_pipeline::models(&gate, &asked.principal, dialect, one.as_deref(), shared.clock.now()) {
         Err(refused) => Err(refuse_with(&asked, Operation::Models, *refused).await),
         Ok(body) => {
-            let took = shared.clock.ticks().saturating_sub(asked.started);
-            let leaf =
-                shared.recorder.listed(&asked.about(Operation::Models), &gate, took, shared.clock.now());
-            shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
-            shared.metrics.ended(Operation::Models.name(), "ok");
+            listed(&asked, Operation::Models, &gate).await?;
             Ok(respond::json(200, dialect, asked.id, body))
         }
     }
+}
+
+/// Records something that was told and changes nothing.
+pub(crate) async fn listed(asked: &Asked, op: Operation, gate: &cordon_pipeline::Gate) -> Result<(), Refusal> {
+    let shared = &asked.worker.shared;
+    let took = shared.clock.ticks().saturating_sub(asked.started);
+    let leaf = shared.recorder.listed(&asked.about(op), gate, took, shared.clock.now());
+    shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
+    shared.metrics.ended(op.name(), "ok");
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::body::{Buffered, OutBody};
 use crate::call::{self, Asked};
+use crate::mcp;
 use crate::open::killed_refusal;
 use crate::respond;
 use crate::route::{self, NoRoute, Route, USER, VOUCHER};
@@ -45,7 +46,11 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     };
     result.unwrap_or_else(|refusal| {
         tracing::debug!(request = %id, why = refusal.why.name(), status = refusal.status, "refused");
-        respond::refusal(dialect, id, &refusal)
+        let mut response = respond::refusal(dialect, id, &refusal);
+        if dialect == Dialect::Mcp {
+            mcp::challenge(&mut response);
+        }
+        response
     })
 }
 
@@ -101,7 +106,11 @@ async fn answer(
         started: shared.clock.ticks(),
     };
     if is_killed(&asked) {
-        let op = if let Ok(Route::Call(op)) = route { op } else { Operation::Models };
+        let op = match route {
+            Ok(Route::Call(op)) => op,
+            Ok(Route::Mcp(_)) => Operation::McpSession,
+            _ => Operation::Models,
+        };
         return Err(call::refuse(&asked, op, killed_refusal()).await);
     }
     match route {
@@ -109,12 +118,13 @@ async fn answer(
         Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
+        Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
         Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
     }
 }
 
 /// Whether the caller is stopped, before it is known what it asks for; the model and upstream come later.
-fn is_killed(asked: &Asked) -> bool {
+pub(crate) fn is_killed(asked: &Asked) -> bool {
     let target = Target {
         key: &asked.principal.key,
         agent: Some(&asked.principal.agent),
@@ -220,7 +230,7 @@ fn no_route(none: &NoRoute) -> Refusal {
             404,
             Why::Route,
             "no such route; this gateway carries POST /v1/chat/completions, /v1/messages, \
-             /v1/messages/count_tokens and GET /v1/models",
+             /v1/messages/count_tokens, GET /v1/models and, for tools, /mcp",
         ),
         NoRoute::Method(allowed) => Refusal {
             param: Some((*allowed).to_owned()),

@@ -96,12 +96,13 @@ pub fn parse_answer(op: Operation, body: Bytes, limits: &Limits) -> Result<Answe
         Operation::Messages => (Dialect::AnthropicMessages, &crate::anthropic::answer::TABLE),
         Operation::CountTokens => (Dialect::AnthropicMessages, &crate::anthropic::answer::COUNT_TABLE),
         Operation::Models => (Dialect::OpenaiChat, &MODELS),
+        _ => return Err(WireError::new(WireCode::Unsupported, "this operation is no model's")),
     };
     let mut walked = table.walk(doc, limits)?;
     let mut found = match op {
         Operation::ChatCompletions => crate::openai::answer::found(doc, limits),
         Operation::Messages | Operation::CountTokens => crate::anthropic::answer::found(doc),
-        Operation::Models => Found::default(),
+        _ => Found::default(),
     };
     let mut seen: Vec<u32> = found.choices.iter().map(|c| c.1).collect();
     seen.sort_unstable();
@@ -170,6 +171,7 @@ impl Answer {
         match self.dialect {
             Dialect::OpenaiChat => self.deny_openai(doc, &denied, &mut all),
             Dialect::AnthropicMessages => self.deny_anthropic(doc, &denied, &mut all),
+            Dialect::Mcp => return Err(WireError::new(WireCode::Unsupported, "no model speaks this dialect")),
         }
         Ok(apply(&self.body, all)?.into())
     }

@@ -117,8 +117,8 @@ pub fn parse_request(op: Operation, body: Bytes, limits: &Limits) -> Result<Requ
         Operation::CountTokens => {
             (&*crate::anthropic::request::COUNT_TABLE, crate::anthropic::request::facts)
         }
-        Operation::Models => {
-            return Err(WireError::new(WireCode::Unsupported, "this operation takes no body"));
+        _ => {
+            return Err(WireError::new(WireCode::Unsupported, "this operation takes no model's body"));
         }
     };
     let tape = scan(&body, limits)?;

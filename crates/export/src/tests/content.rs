@@ -75,6 +75,7 @@ fn intent() -> impl Strategy<Value = Intent> {
         agent: agent.map(|a| AgentId::new(a).unwrap()),
         user: Some(made::digester().linkable("user", HOSTILE.as_bytes())),
         model,
+        tool: None,
         judged,
         not_inspected,
         stream,

@@ -38,6 +38,7 @@ pub(crate) fn intent() -> Intent {
         operation: Operation::ChatCompletions,
         dialect: Dialect::OpenaiChat,
         model: Some(Name::Known((&ModelName::new("gpt-4o-mini").unwrap()).into())),
+        tool: None,
         upstream: Some(UpstreamId::new("openai").unwrap()),
         mode: Mode::Enforce,
         judged: Judged {

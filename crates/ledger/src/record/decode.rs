@@ -31,9 +31,6 @@ const fn wrong<T>(problem: &'static str, key: &'static str) -> Decoded<T> {
     Err(DecodeError { problem, key })
 }
 
-const OPERATIONS: [Operation; 4] =
-    [Operation::ChatCompletions, Operation::Messages, Operation::CountTokens, Operation::Models];
-
 struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -188,9 +185,10 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
         agent: f.opt("agent", agent)?,
         key: f.opt("key", key)?,
         user: f.opt("user", linkable)?,
-        operation: f.must("op", |v| OPERATIONS.into_iter().find(|o| v.as_str() == Some(o.name())))?,
-        dialect: f.must("dia", |v| Dialect::ALL.into_iter().find(|d| v.as_str() == Some(d.name())))?,
+        operation: f.must("op", |v| Operation::ALL.into_iter().find(|o| v.as_str() == Some(o.name())))?,
+        dialect: f.must("dia", |v| Dialect::RECORDED.into_iter().find(|d| v.as_str() == Some(d.name())))?,
         model: f.opt("model", name)?,
+        tool: f.opt("tool", name)?,
         upstream: f.opt("up", |v| UpstreamId::new(v.as_str()?).ok())?,
         mode: f.must("mode", mode)?,
         judged: f.judged()?,

@@ -262,6 +262,7 @@ impl Intent {
         o.key_text("op", operation(self.operation));
         o.key_text("dia", dialect(self.dialect));
         o.key_name_opt("model", self.model.as_ref());
+        o.key_name_opt("tool", self.tool.as_ref());
         o.key_text_opt("up", self.upstream.as_ref().map(cordon_types::UpstreamId::as_str));
         o.key_text("mode", mode(self.mode));
         o.judged(&self.judged);

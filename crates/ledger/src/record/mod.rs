@@ -118,6 +118,8 @@ pub struct Intent {
     pub dialect: Dialect,
     /// Of which model.
     pub model: Option<Name>,
+    /// Of which tool, by the name that the manifest uses; also a resource or prompt, as `server__resources/read`.
+    pub tool: Option<Name>,
     /// Which upstream it is to go to.
     pub upstream: Option<UpstreamId>,
     /// How the manifest is applied.

@@ -24,6 +24,7 @@ fn intent() -> Intent {
         operation: Operation::ChatCompletions,
         dialect: Dialect::OpenaiChat,
         model: Some(Name::Known((&ModelName::new("gpt-4o-mini").unwrap()).into())),
+        tool: None,
         upstream: Some(UpstreamId::new("openai").unwrap()),
         mode: Mode::Enforce,
         judged: Judged {

@@ -127,6 +127,7 @@ pub(super) fn intent(at: u64, agent: &str, request: u128, user: Option<Linkable>
         operation: Operation::ChatCompletions,
         dialect: Dialect::OpenaiChat,
         model: None,
+        tool: None,
         upstream: None,
         mode: Mode::Enforce,
         judged: Judged::allowed(),
