@@ -156,9 +156,15 @@ class Calls(unittest.TestCase):
             await client.call_tool("test_simple_text", {})
 
         self.over("/mcp/fix", do, agent="narrow")
-        records = self.gateway.records()
-        intents = [r for r in records if r.get("op") == "tools.call" or r.get("operation") == "tools.call"]
-        self.assertTrue(intents, records[-3:])
+
+
+        def recorded():
+            records = self.gateway.records()
+            intents = [r for r in records if r.get("op") == "tools.call" and r.get("agent") == "narrow"]
+            return [r for r in intents if r.get("tool")]
+
+        intent = eventually(recorded, "the call's intent")[0]
+        self.assertEqual(intent["up"], "fix", intent)
 
 
 if __name__ == "__main__":

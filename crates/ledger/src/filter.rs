@@ -164,7 +164,7 @@ fn asks_for(record: &Record, model: &Sought) -> bool {
 
 fn calls(record: &Record, tool: &Sought) -> bool {
     match record {
-        Record::Intent(_) => false,
+        Record::Intent(r) => r.tool.as_ref().is_some_and(|name| tool.is(name)),
         Record::Outcome(r) => r.calls.iter().any(|call| tool.is(&call.tool)),
         Record::Control(r) => r.target.as_ref().is_some_and(|name| scoped(name, "tool:", tool)),
     }

@@ -336,7 +336,9 @@ async fn intent(
         None => shared.ledger.append(leaf),
     };
     let deadline = Instant::now() + call.server.settings.timeout.min(shared.limits.total);
-    let open = Open::of_call(&mut context.asked, &context.gate, about, call.server.id(), tickets, deadline);
+    let mut open = Open::of_call(&mut context.asked, &context.gate, about, call.server.id(), tickets, deadline);
+    // The outcome says of which tool the call was, and how it was judged.
+    open.tally.calls = tally.calls;
     open.begun(appended, message.len() as u64).await
 }
 

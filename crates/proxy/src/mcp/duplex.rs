@@ -140,6 +140,8 @@ impl Duplex {
                             tracing::warn!(server = %server.id(), "a tool server sent a message over its size; it was ended");
                             break;
                         }
+                        // One that was let go ends because nobody needs it any more.
+                        Some(ChildLine::Over) | None if mine.is_over() => break,
                         Some(ChildLine::Over) | None => {
                             failed(&server);
                             tracing::warn!(server = %server.id(), "a tool server ended");
