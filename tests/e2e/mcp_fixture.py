@@ -17,6 +17,7 @@ import zlib
 import mcp_types as types
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.streamable_http import EventMessage, EventStore
+from mcp.shared.exceptions import MCPError
 
 server = MCPServer("cordon-fixture", version="1.0.0")
 
@@ -312,6 +313,46 @@ async def test_input_required_result_capabilities(ctx: Context):
     if not requests or ctx.input_responses:
         return [text("Nothing more is needed")]
     return need(requests)
+
+
+# Diagnostics of requests that stand alone (2026-07-28).
+
+
+@tool
+async def test_missing_capability(ctx: Context) -> str:
+    """Needs a client that can sample."""
+    can = ctx.client_capabilities
+    if can is None or can.sampling is None:
+        data = {"requiredCapabilities": {"sampling": {}}}
+        raise MCPError(code=-32021, message="The client cannot sample", data=data)
+    return "The client can sample"
+
+
+@tool
+async def test_streaming_elicitation(ctx: Context):
+    """Tells how far it is, and needs an answer."""
+    await ctx.report_progress(1, 2)
+    content = answered(ctx, "user_name")
+    if not content:
+        return need({"user_name": form("What is your name?", NAME, ["name"])})
+    return [text(f"Hello, {content['name']}!")]
+
+
+@tool
+async def test_logging_tool(ctx: Context) -> str:
+    """Logs where that is wanted."""
+    await ctx.info("A word for the log")
+    return "Logged"
+
+
+@tool
+def test_custom_headers(region: str, count: int = 0, verbose: bool = False) -> str:
+    """Has its arguments repeated in headers."""
+    return f"region={region}, count={count}, verbose={verbose}"
+
+
+for argument, header in {"region": "Region", "count": "Count", "verbose": "Verbose"}.items():
+    server._tool_manager.get_tool("test_custom_headers").parameters["properties"][argument]["x-mcp-header"] = header
 
 
 SCHEMA = {

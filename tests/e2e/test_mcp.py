@@ -159,12 +159,12 @@ class Calls(unittest.TestCase):
 
 
         def recorded():
-            records = self.gateway.records()
+            records = [r["record"] for r in self.gateway.records()]
             intents = [r for r in records if r.get("op") == "tools.call" and r.get("agent") == "narrow"]
             return [r for r in intents if r.get("tool")]
 
         intent = eventually(recorded, "the call's intent")[0]
-        self.assertEqual(intent["up"], "fix", intent)
+        self.assertEqual((intent["up"], intent["tool"]), ("fix", "fix__test_simple_text"), intent)
 
 
 if __name__ == "__main__":

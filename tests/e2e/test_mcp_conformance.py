@@ -39,7 +39,8 @@ def results(suite, arguments, url):
             scenario = re.sub(r"-\d{4}-\d{2}-\d{2}T.*$", "", folder.name.removeprefix("server-"))
             for check in json.loads((folder / "checks.json").read_text()):
                 key = (scenario, check["id"])
-                if check["status"] == "SUCCESS":
+                # INFO: the suite looked, and either way is right (a list may come as JSON or as a stream).
+                if check["status"] in ("SUCCESS", "INFO"):
                     passed.add(key)
                 elif check["status"] == "FAILURE":
                     failed[key] = check.get("errorMessage", "")

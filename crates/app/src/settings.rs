@@ -176,9 +176,8 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
         ServerWay::Http { sse: true, .. } => Transport::Sse,
         ServerWay::Http { .. } => Transport::Http,
         ServerWay::Stdio { command, env, directory } => {
-            let (program, args) = command.split_first().map_or((String::new(), Vec::new()), |(p, a)| {
-                (p.clone(), a.to_vec())
-            });
+            let (program, args) =
+                command.split_first().map_or((String::new(), Vec::new()), |(p, a)| (p.clone(), a.to_vec()));
             // Of Cordon's own environment, where programs and settings are found; nothing else.
             let own = ["PATH", "HOME"].iter().filter_map(|n| Some(((*n).to_owned(), environment(n)?)));
             let env = own.chain(env.iter().cloned()).collect();

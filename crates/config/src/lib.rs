@@ -23,8 +23,8 @@ pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
     Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
-    LogLevel, Model, ModelBudget, Pattern, Policies, Price, ServerWay, Term, Tls, ToolServer, Upstream, UpstreamKind,
-    UpstreamTimeouts, Witnesses,
+    LogLevel, Model, ModelBudget, Pattern, Policies, Price, ServerWay, Term, Tls, ToolServer, Upstream,
+    UpstreamKind, UpstreamTimeouts, Witnesses,
 };
 pub use starter::{starter, starter_manifest};
 

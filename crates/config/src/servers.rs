@@ -28,14 +28,19 @@ pub(crate) fn servers(root: &Section<'_>) -> Vec<ToolServer> {
 }
 
 fn server(s: &Section<'_>) -> Option<ToolServer> {
-    let hint = "write a short name, such as `bank`: it becomes the prefix of its tools, as in `bank__transfer`";
+    let hint =
+        "write a short name, such as `bank`: it becomes the prefix of its tools, as in `bank__transfer`";
     s.need("id", hint);
     let id = s.parsed("id", hint, ServerId::new);
     let way = match (s.has("url"), s.has("command")) {
         (true, false) => http(s),
         (false, true) => stdio(s),
         _ => {
-            s.problem("url", "or `command` must be there, one of them", "write `url` for a server on the network");
+            s.problem(
+                "url",
+                "or `command` must be there, one of them",
+                "write `url` for a server on the network",
+            );
             let _ = (http(s), stdio(s));
             None
         }
@@ -62,7 +67,8 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
     let url = s.parsed("url", hint, BaseUrl::parse);
     let sse = s.choice("transport", &[("http", false), ("sse", true)]).unwrap_or(false);
     let credential = credential(s);
-    let (private, plaintext) = (s.bool("allow_private").unwrap_or(false), s.bool("plaintext").unwrap_or(false));
+    let (private, plaintext) =
+        (s.bool("allow_private").unwrap_or(false), s.bool("plaintext").unwrap_or(false));
     let mut allow = allow(s);
     let ca_file = s.string("ca_file").map(str::to_owned);
     let headers = headers(s);

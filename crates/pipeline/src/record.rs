@@ -13,7 +13,9 @@ use cordon_ledger::{
     Reason, Word,
 };
 use cordon_policy::ReasonCode;
-use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, ServerId, UpstreamId};
+use cordon_types::{
+    AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, ServerId, UpstreamId,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -191,7 +193,14 @@ impl Recorder {
         leaf.encode()
     }
 
-    fn call_leaf(&self, about: &About, gate: &Gate, seen: &CallSeen<'_>, decision: Decision, now: Millis) -> Intent {
+    fn call_leaf(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        decision: Decision,
+        now: Millis,
+    ) -> Intent {
         let digester = self.digester();
         let judged = self.judged(&gate.catalogue, seen.tally, decision);
         let mut leaf = blank(about, gate, &digester, judged, seen.tally, now);

@@ -38,8 +38,8 @@ pub use answer::{
 pub use judge::Permit;
 pub use kinds::{FindingSet, KindSet};
 pub use manifest::{
-    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
-    parse_manifest,
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, ToolRule, Uninspected,
+    UserTurns, parse_manifest,
 };
 pub use predicate::{ArgumentRule, Predicate};
 pub use question::{Action, Facts, Query, Resource};

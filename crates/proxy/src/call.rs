@@ -463,7 +463,11 @@ pub(crate) async fn models(
 }
 
 /// Records something that was told and changes nothing.
-pub(crate) async fn listed(asked: &Asked, op: Operation, gate: &cordon_pipeline::Gate) -> Result<(), Refusal> {
+pub(crate) async fn listed(
+    asked: &Asked,
+    op: Operation,
+    gate: &cordon_pipeline::Gate,
+) -> Result<(), Refusal> {
     let shared = &asked.worker.shared;
     let took = shared.clock.ticks().saturating_sub(asked.started);
     let leaf = shared.recorder.listed(&asked.about(op), gate, took, shared.clock.now());

@@ -108,7 +108,12 @@ impl Worker {
     /// A worker over what is shared, with its own way out.
     #[must_use]
     pub fn new(shared: Arc<Shared>, upstream: Client, tools: ToolServers, spawner: Arc<dyn Spawn>) -> Self {
-        Self { shared, upstream: ArcSwap::from_pointee(upstream), tools: ArcSwap::from_pointee(tools), spawner }
+        Self {
+            shared,
+            upstream: ArcSwap::from_pointee(upstream),
+            tools: ArcSwap::from_pointee(tools),
+            spawner,
+        }
     }
 
     /// This thread's way out.

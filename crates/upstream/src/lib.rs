@@ -30,9 +30,9 @@ mod io;
 mod peer;
 mod pool;
 mod settings;
-mod tools;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use address::{AddressClass, classify};
 pub use body::{Incoming, IncomingBody};

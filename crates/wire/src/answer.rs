@@ -171,7 +171,9 @@ impl Answer {
         match self.dialect {
             Dialect::OpenaiChat => self.deny_openai(doc, &denied, &mut all),
             Dialect::AnthropicMessages => self.deny_anthropic(doc, &denied, &mut all),
-            Dialect::Mcp => return Err(WireError::new(WireCode::Unsupported, "no model speaks this dialect")),
+            Dialect::Mcp => {
+                return Err(WireError::new(WireCode::Unsupported, "no model speaks this dialect"));
+            }
         }
         Ok(apply(&self.body, all)?.into())
     }

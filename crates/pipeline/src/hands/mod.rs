@@ -16,7 +16,8 @@ use crate::prompt::as_edits;
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_policy::{
-    Action, Authorization, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode, Resource, Uninspected,
+    Action, Authorization, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode,
+    Resource, Uninspected,
 };
 use cordon_types::{Feature, Guard, Millis, ServerId, SpanKind};
 use cordon_wire::json::{Doc, scan};
@@ -120,7 +121,9 @@ pub fn result(
     now: Millis,
 ) -> Result<TextEdits, Refusal> {
     let gate = &exchange.gate;
-    let Some(manifest) = gate.policy.manifest(&exchange.caller.agent) else { return Err(Refusal::internal()) };
+    let Some(manifest) = gate.policy.manifest(&exchange.caller.agent) else {
+        return Err(Refusal::internal());
+    };
     media(manifest, read, tally)?;
     let mut facts = Facts::default();
     let seen = inspect(gate, read, SpanKind::ToolResult, &mut facts, tally)?;
@@ -142,7 +145,9 @@ pub fn result(
 /// Judges what a client answers a server's question with, as arguments are judged; the answer as it leaves.
 pub fn reply(exchange: &CallExchange, raw: &str, tally: &mut Tally, now: Millis) -> Result<String, Refusal> {
     let gate = &exchange.gate;
-    let Some(manifest) = gate.policy.manifest(&exchange.caller.agent) else { return Err(Refusal::internal()) };
+    let Some(manifest) = gate.policy.manifest(&exchange.caller.agent) else {
+        return Err(Refusal::internal());
+    };
     let tape = scan(raw.as_bytes(), &gate.limits).map_err(Refusal::from_wire)?;
     let doc = Doc::new(raw.as_bytes(), &tape);
     let mut read = Texts::default();
@@ -248,7 +253,12 @@ fn parsed(arguments: &str) -> Option<serde_json::Value> {
 }
 
 /// What a manifest says of findings: of those in a tool's result as in a prompt, since that is where it goes.
-fn duties(manifest: &Manifest, table: &DataTable, facts: &Facts, now: Millis) -> Result<Obligations, Refusal> {
+fn duties(
+    manifest: &Manifest,
+    table: &DataTable,
+    facts: &Facts,
+    now: Millis,
+) -> Result<Obligations, Refusal> {
     let observing = manifest.observes(now);
     let mut duties = Obligations::default();
     for (kind, span) in facts.findings.iter() {

@@ -6,7 +6,8 @@
 
 use super::fields::{Fields, described, nearest, shown_key};
 use super::{
-    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, ToolRule, Uninspected,
+    UserTurns,
 };
 use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
 use toml::{Table, Value};

@@ -123,8 +123,11 @@ async fn carry(
     let op = operation(call.method);
     let cancelled = context.session.as_ref().map(|s| s.begin(id));
     let Ok(place) = call.server.places.clone().try_acquire_owned() else {
-        let refusal =
-            Refusal::new(503, Why::Limit, "the tool server has as many calls as it may have; try again shortly");
+        let refusal = Refusal::new(
+            503,
+            Why::Limit,
+            "the tool server has as many calls as it may have; try again shortly",
+        );
         return refused(&context, id, op, &call, message, tally, refusal).await;
     };
     let open = match intent(&mut context, &call, message, tally, tickets).await {
@@ -151,7 +154,11 @@ fn come_back(
     now: u64,
 ) -> Result<(Option<Parked>, Inputs), Refusal> {
     let gone = || {
-        Refusal::new(400, Why::Wire(cordon_wire::WireCode::UnknownVariant), "no call waits under this `requestState`")
+        Refusal::new(
+            400,
+            Why::Wire(cordon_wire::WireCode::UnknownVariant),
+            "no call waits under this `requestState`",
+        )
     };
     let Some(state) = message.text("requestState") else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
@@ -336,7 +343,8 @@ async fn intent(
         None => shared.ledger.append(leaf),
     };
     let deadline = Instant::now() + call.server.settings.timeout.min(shared.limits.total);
-    let mut open = Open::of_call(&mut context.asked, &context.gate, about, call.server.id(), tickets, deadline);
+    let mut open =
+        Open::of_call(&mut context.asked, &context.gate, about, call.server.id(), tickets, deadline);
     // The outcome says of which tool the call was, and how it was judged.
     open.tally.calls = tally.calls;
     open.begun(appended, message.len() as u64).await
@@ -353,7 +361,9 @@ async fn refused(
     refusal: Refusal,
 ) -> Response<OutBody> {
     let told = record_refusal(context, op, call, message, &tally, &refusal).await;
-    if call.method == Method::ToolsCall && matches!(told.why, Why::Policy(_) | Why::Killed | Why::CannotSplice) {
+    if call.method == Method::ToolsCall
+        && matches!(told.why, Why::Policy(_) | Why::Killed | Why::CannotSplice)
+    {
         return context.result(id, &notice(context, &told));
     }
     context.failed(id, &Fail::refusal(&told))

@@ -2,9 +2,9 @@
 
 use crate::body::OutBody;
 use crate::call::{self, Asked};
+use crate::mcp::failure::Failure;
 use crate::mcp::headers;
 use crate::mcp::link::{Link, META_ABILITIES, META_LOG, META_VERSION, SESSION, VERSION};
-use crate::mcp::failure::Failure;
 use crate::mcp::server::Server;
 use crate::mcp::session::{Abilities, Session};
 use crate::respond;
@@ -14,7 +14,9 @@ use cordon_policy::{Interaction, Manifest};
 use cordon_types::{Operation, ServerId};
 use cordon_wire::WireError;
 use cordon_wire::json::{Doc, Kind};
-use cordon_wire::mcp::{ErrorCode, Id, Message, MessageKind, Method, Revision, error_with_data, response, string};
+use cordon_wire::mcp::{
+    ErrorCode, Id, Message, MessageKind, Method, Revision, error_with_data, response, string,
+};
 use http::{HeaderMap, Response};
 use std::sync::Arc;
 
@@ -81,8 +83,14 @@ impl Context {
                 let (abilities, log) = match &session {
                     Some(session) => (session.abilities.clone(), None),
                     None => (
-                        message.meta(META_ABILITIES).map(|n| abilities(message.doc(), n, manifest)).unwrap_or_default(),
-                        message.meta(META_LOG).and_then(|n| message.doc().string(n)).map(std::borrow::Cow::into_owned),
+                        message
+                            .meta(META_ABILITIES)
+                            .map(|n| abilities(message.doc(), n, manifest))
+                            .unwrap_or_default(),
+                        message
+                            .meta(META_LOG)
+                            .and_then(|n| message.doc().string(n))
+                            .map(std::borrow::Cow::into_owned),
                     ),
                 };
                 Ok(Self { asked, gate, one, revision, session, abilities, log, headers: headers.clone() })
@@ -123,7 +131,12 @@ impl Context {
         };
         let hub = &asked.worker.shared.hub;
         let session = hub.session(id, &asked.principal.key, one.map(|s| s.id())).ok_or_else(|| {
-            Fail::new(404, Why::Header, ErrorCode::InvalidRequest, "there is no such session; send `initialize` again")
+            Fail::new(
+                404,
+                Why::Header,
+                ErrorCode::InvalidRequest,
+                "there is no such session; send `initialize` again",
+            )
         })?;
         Ok((session.revision, Some(session)))
     }
@@ -270,8 +283,11 @@ fn stateless(
 }
 
 fn unsupported(requested: &str) -> Fail {
-    let data =
-        format!("{{\"supported\":[{}],\"requested\":{}}}", string(Revision::CURRENT.name()), string(requested));
+    let data = format!(
+        "{{\"supported\":[{}],\"requested\":{}}}",
+        string(Revision::CURRENT.name()),
+        string(requested)
+    );
     let fail = Fail::new(400, Why::Header, ErrorCode::UnsupportedVersion, "this revision is not spoken here");
     Fail { data: Some(data), ..fail }
 }
@@ -296,7 +312,9 @@ pub(crate) const fn operation(method: Method) -> Operation {
         Method::ToolsList => Operation::ToolsList,
         Method::ToolsCall => Operation::ToolsCall,
         Method::ResourcesList | Method::TemplatesList => Operation::ResourcesList,
-        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => Operation::ResourcesRead,
+        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            Operation::ResourcesRead
+        }
         Method::PromptsList => Operation::PromptsList,
         Method::PromptsGet => Operation::PromptsGet,
         Method::Complete => Operation::Complete,

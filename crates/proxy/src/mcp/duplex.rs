@@ -109,7 +109,8 @@ impl Duplex {
     ) -> Result<Arc<Self>, Failure> {
         may_start(server)?;
         let place = server.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| Failure::new("busy", "the tool server has no free place; try again later"))?;
+        let place =
+            place.map_err(|_| Failure::new("busy", "the tool server has no free place; try again later"))?;
         let (lines, mut said) = mpsc::channel(LINES);
         let child = Child::start(settings, worker.spawner.as_ref(), lines).inspect_err(|_| failed(server))?;
         tracing::info!(server = %server.id(), pid = child.id(), "a tool server was started");
@@ -191,7 +192,13 @@ impl Duplex {
         Ok(this)
     }
 
-    async fn read(&self, worker: &Arc<Worker>, server: &Arc<Server>, mut body: IncomingBody, mut reader: SseReader) {
+    async fn read(
+        &self,
+        worker: &Arc<Worker>,
+        server: &Arc<Server>,
+        mut body: IncomingBody,
+        mut reader: SseReader,
+    ) {
         let limits: Limits = worker.shared.gate.load().limits;
         loop {
             loop {
@@ -266,7 +273,9 @@ impl Duplex {
         let taker = {
             let waiting = lock(&self.waiting);
             match message.kind() {
-                MessageKind::Response | MessageKind::Error => message.id().and_then(|id| waiting.get(id)).cloned(),
+                MessageKind::Response | MessageKind::Error => {
+                    message.id().and_then(|id| waiting.get(id)).cloned()
+                }
                 _ if message.method() == "notifications/progress" => {
                     let token = message.get("progressToken").and_then(|n| Id::read(message.doc(), n));
                     token.and_then(|id| waiting.get(&id)).cloned()
@@ -288,7 +297,11 @@ impl Duplex {
                 let reply = if message.method() == "ping" {
                     response(id, "{}")
                 } else {
-                    error(Some(id), ErrorCode::MethodNotFound, "no call is under way that this could belong to")
+                    error(
+                        Some(id),
+                        ErrorCode::MethodNotFound,
+                        "no call is under way that this could belong to",
+                    )
                 };
                 let _ = self.send(worker, server, Words::Own, reply).await;
             }
@@ -304,7 +317,8 @@ impl Duplex {
 /// Whether a program may be started now.
 fn may_start(server: &Server) -> Result<(), Failure> {
     let (count, not_before) = *lock(&server.failures);
-    let stopped = Failure::new("not_running", "the tool server is not running; ask the operator of this gateway");
+    let stopped =
+        Failure::new("not_running", "the tool server is not running; ask the operator of this gateway");
     if count > server.settings.restarts {
         // One more attempt a minute, so that a server that was repaired comes back by itself.
         if not_before.is_some_and(|t| Instant::now() < t) {

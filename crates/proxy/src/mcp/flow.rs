@@ -22,7 +22,8 @@ use cordon_pipeline::hands::CallExchange;
 use cordon_pipeline::{End, Refusal, Tally, Why};
 use cordon_policy::{Interaction, Permit};
 use cordon_wire::mcp::{
-    Edits, ErrorCode, Id, Message, MessageKind, Method, error, error_with_data, notification, response, string,
+    Edits, ErrorCode, Id, Message, MessageKind, Method, error, error_with_data, notification, response,
+    string,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
@@ -292,7 +293,9 @@ impl Flow {
                 let data = message.get("data").map(|n| message.raw(n));
                 error_with_data(Some(&self.id), code, &said, data)
             }
-            Ok(_) | Err(_) => error_with_data(Some(&self.id), code, "the tool server refused the request", None),
+            Ok(_) | Err(_) => {
+                error_with_data(Some(&self.id), code, "the tool server refused the request", None)
+            }
         };
         self.finish(End::UpstreamRefused(422), answer).await;
     }
@@ -383,7 +386,8 @@ impl Flow {
         if self.link.revision.is_stateless() {
             return;
         }
-        let params = format!("{{\"requestId\":{},\"reason\":{}}}", replies.id().as_json(), string("cancelled"));
+        let params =
+            format!("{{\"requestId\":{},\"reason\":{}}}", replies.id().as_json(), string("cancelled"));
         let (link, worker) = (self.link.clone(), self.context.asked.worker.clone());
         let spawner = worker.spawner.clone();
         let message = notification("notifications/cancelled", &params);

@@ -18,21 +18,27 @@ const SELF: &str = concat!("{\"name\":\"cordon\",\"version\":\"", env!("CARGO_PK
 
 pub(crate) async fn initialize(mut context: Context, id: &Id, message: &Message) -> Response<OutBody> {
     let (Some(wanted), Some(can)) = (message.text("protocolVersion"), message.get("capabilities")) else {
-        let fail =
-            Fail::new(400, Why::Header, ErrorCode::InvalidParams, "`protocolVersion` and `capabilities` are needed");
+        let fail = Fail::new(
+            400,
+            Why::Header,
+            ErrorCode::InvalidParams,
+            "`protocolVersion` and `capabilities` are needed",
+        );
         return context.refused(id, Operation::McpSession, fail).await;
     };
     // A revision that is not known here is answered with the newest that has sessions; the client may go.
-    let revision = Revision::from_name(&wanted).filter(|r| !r.is_stateless()).unwrap_or(Revision::LAST_WITH_SESSIONS);
+    let revision =
+        Revision::from_name(&wanted).filter(|r| !r.is_stateless()).unwrap_or(Revision::LAST_WITH_SESSIONS);
     let abilities = abilities(message.doc(), can, context.manifest());
     let shared = context.asked.worker.shared.clone();
     let key = context.asked.principal.key.clone();
     let endpoint = context.one.as_ref().map(|s| s.id().clone());
-    let opened = shared.hub.open(shared.entropy.as_ref(), |id| {
-        Session::new(id, key, endpoint, revision, abilities.clone())
-    });
+    let opened = shared
+        .hub
+        .open(shared.entropy.as_ref(), |id| Session::new(id, key, endpoint, revision, abilities.clone()));
     let Some(session) = opened else {
-        let fail = Fail::new(503, Why::Limit, ErrorCode::Refused, "there are too many sessions; end some first");
+        let fail =
+            Fail::new(503, Why::Limit, ErrorCode::Refused, "there are too many sessions; end some first");
         return context.refused(id, Operation::McpSession, fail).await;
     };
     (context.revision, context.abilities, context.session) = (revision, abilities, Some(session.clone()));
@@ -81,7 +87,9 @@ pub(crate) async fn discover(context: Context, id: &Id) -> Response<OutBody> {
 
 /// One leaf for something that changes nothing.
 pub(crate) async fn recorded(context: &Context) -> Result<(), Fail> {
-    crate::call::listed(&context.asked, Operation::McpSession, &context.gate).await.map_err(|r| Fail::refusal(&r))
+    crate::call::listed(&context.asked, Operation::McpSession, &context.gate)
+        .await
+        .map_err(|r| Fail::refusal(&r))
 }
 
 struct Hello {

@@ -55,7 +55,8 @@ pub(crate) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), String
         _ => None,
     };
     let header = single(headers, "mcp-name")?;
-    let decoded = header.map(|h| decode_header(h).ok_or("the header `Mcp-Name` is not encoded as it must be"));
+    let decoded =
+        header.map(|h| decode_header(h).ok_or("the header `Mcp-Name` is not encoded as it must be"));
     let decoded = decoded.transpose()?;
     match (named, decoded) {
         (Some(body), Some(header)) if body == header => Ok(()),

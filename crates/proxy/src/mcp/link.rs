@@ -16,7 +16,9 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_upstream::{Incoming, ToolRequest};
-use cordon_wire::mcp::{Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string};
+use cordon_wire::mcp::{
+    Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -178,7 +180,9 @@ impl Link {
                     if let Some(name) = &ask.name {
                         insert(&mut headers, NAME, &encode_header(name));
                     }
-                    headers.extend(ask.headers.into_iter().map(|(n, v)| (Some(n), v)).filter_map(|(n, v)| Some((n?, v))));
+                    headers.extend(
+                        ask.headers.into_iter().map(|(n, v)| (Some(n), v)).filter_map(|(n, v)| Some((n?, v))),
+                    );
                 }
                 let answer = post(worker, &self.server, words, headers, body).await?;
                 Replies::http(self.clone(), worker.clone(), id, answer).await
@@ -203,7 +207,11 @@ impl Link {
     }
 
     /// The standing stream of the server, from after that event on.
-    pub(crate) async fn stream(&self, worker: &Arc<Worker>, after: Option<&str>) -> Result<Incoming, Failure> {
+    pub(crate) async fn stream(
+        &self,
+        worker: &Arc<Worker>,
+        after: Option<&str>,
+    ) -> Result<Incoming, Failure> {
         let mut headers = self.headers();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.remove(header::CONTENT_TYPE);
@@ -212,7 +220,10 @@ impl Link {
         }
         let request = ToolRequest { method: Verb::GET, headers, body: Bytes::new(), path: None };
         let answer = worker.tools().send_own(self.server.id(), request).await?;
-        let is_events = answer.headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let is_events = answer
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
         if answer.status.is_success() && is_events { Ok(answer) } else { Err(Failure::broken()) }
     }
 

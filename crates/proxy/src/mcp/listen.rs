@@ -51,8 +51,11 @@ impl Wanted {
         let filter = message.get("notifications").filter(|n| doc.kind(*n) == Kind::Object)?;
         let flag = |key: &str| doc.given(filter, key).and_then(|n| doc.boolean(n)).unwrap_or(false);
         let uris = doc.given(filter, "resourceSubscriptions");
-        let uris: Vec<String> =
-            uris.into_iter().flat_map(|n| doc.items(n)).filter_map(|n| Some(doc.string(n)?.into_owned())).collect();
+        let uris: Vec<String> = uris
+            .into_iter()
+            .flat_map(|n| doc.items(n))
+            .filter_map(|n| Some(doc.string(n)?.into_owned()))
+            .collect();
         let wanted = Self {
             tools: flag("toolsListChanged"),
             prompts: flag("promptsListChanged"),
@@ -90,7 +93,8 @@ struct Part {
 
 pub(crate) async fn listen(context: Context, id: &Id, message: &Message) -> Response<OutBody> {
     let Some(mut wanted) = Wanted::read(message) else {
-        let fail = Fail::new(400, Why::Header, ErrorCode::InvalidParams, "`notifications` says what is wanted");
+        let fail =
+            Fail::new(400, Why::Header, ErrorCode::InvalidParams, "`notifications` says what is wanted");
         return context.refused(id, Operation::McpSession, fail).await;
     };
     let parts = parts(&context, &mut wanted).await;

@@ -18,13 +18,16 @@ use bytes::Bytes;
 use cordon_pipeline::{End, Refusal, Tally, Why};
 use cordon_policy::Interaction;
 use cordon_wire::json::{Doc, Kind};
-use cordon_wire::mcp::{Edits, ErrorCode, Id, Message, MessageKind, error, render, request, response, string};
+use cordon_wire::mcp::{
+    Edits, ErrorCode, Id, Message, MessageKind, error, render, request, response, string,
+};
 use std::future::Future;
 use std::pin::Pin;
 use tokio::sync::oneshot;
 
 /// A question that is open: whose, and its answer.
-pub(crate) type Question = Pin<Box<dyn Future<Output = (Open, Result<Message, oneshot::error::RecvError>)> + Send>>;
+pub(crate) type Question =
+    Pin<Box<dyn Future<Output = (Open, Result<Message, oneshot::error::RecvError>)> + Send>>;
 
 /// To whom an answer goes.
 pub(crate) enum Open {
@@ -76,12 +79,14 @@ pub(crate) async fn asked(flow: &mut Flow, message: Message) {
         _ => flow.context.abilities.roots.is_some(),
     };
     // SECURITY: only a question to the user goes from one kind of server to the other kind of client.
-    if flow.context.session.is_none() && can && what == Interaction::Elicitation && flow.context.allows(what) {
+    if flow.context.session.is_none() && can && what == Interaction::Elicitation && flow.context.allows(what)
+    {
         return park(flow, &id, &message).await;
     }
     let session = flow.context.session.clone().filter(|_| can && flow.context.allows(what));
     let Some(session) = session else {
-        return reply(flow, error(Some(&id), ErrorCode::MethodNotFound, "the client may not be asked that")).await;
+        return reply(flow, error(Some(&id), ErrorCode::MethodNotFound, "the client may not be asked that"))
+            .await;
     };
     let mut tally = Tally::default();
     let now = flow.now();
@@ -108,7 +113,8 @@ pub(crate) async fn answered(
     match (question, body) {
         (Open::Request(id), Some(body)) => reply(flow, response(&id, &body)).await,
         (Open::Request(id), None) => {
-            reply(flow, error(Some(&id), ErrorCode::Internal, "the client did not answer the question")).await;
+            reply(flow, error(Some(&id), ErrorCode::Internal, "the client did not answer the question"))
+                .await;
         }
         (Open::Input(name), body) => {
             let body = body.unwrap_or_else(|| "{\"action\":\"cancel\"}".to_owned());
@@ -184,9 +190,11 @@ async fn collect(flow: &mut Flow, message: &Message) -> Result<(), Failure> {
     let impossible =
         || Failure::new("input_required", "the tool server needs input that this client cannot be asked for");
     flow.rounds += 1;
-    let session = flow.context.session.clone().filter(|_| flow.rounds <= MAX_ROUNDS).ok_or_else(impossible)?;
+    let session =
+        flow.context.session.clone().filter(|_| flow.rounds <= MAX_ROUNDS).ok_or_else(impossible)?;
     let doc = message.doc();
-    flow.inputs = Inputs { state: message.get("requestState").map(|n| message.raw(n).to_owned()), ..Inputs::default() };
+    flow.inputs =
+        Inputs { state: message.get("requestState").map(|n| message.raw(n).to_owned()), ..Inputs::default() };
     flow.replies = None;
     let requests = message.get("inputRequests");
     let wanted: Vec<(u32, u32)> = requests.map(|n| doc.members(n).collect()).unwrap_or_default();
@@ -196,11 +204,13 @@ async fn collect(flow: &mut Flow, message: &Message) -> Result<(), Failure> {
     for (key, value) in wanted {
         // SECURITY: only a question to the user is carried over.
         let method = doc.given(value, "method").and_then(|m| doc.string(m));
-        let can = flow.context.abilities.elicitation.is_some() && flow.context.allows(Interaction::Elicitation);
+        let can =
+            flow.context.abilities.elicitation.is_some() && flow.context.allows(Interaction::Elicitation);
         if !can || method.as_deref() != Some("elicitation/create") {
             return Err(impossible());
         }
-        let params = doc.given(value, "params").filter(|p| doc.kind(*p) == Kind::Object).ok_or_else(impossible)?;
+        let params =
+            doc.given(value, "params").filter(|p| doc.kind(*p) == Kind::Object).ok_or_else(impossible)?;
         let params = inspected(flow, doc, params).ok_or_else(impossible)?;
         let (own, answer) = session.ask().ok_or_else(impossible)?;
         let name = doc.text(key).into_owned();

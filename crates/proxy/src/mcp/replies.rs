@@ -64,8 +64,7 @@ impl Replies {
             link.end();
             return Err(Failure { forgotten: true, ..Failure::gone() });
         }
-        let mut this =
-            Self { link, worker, id, source: Source::Whole, ready: VecDeque::new(), received: 0 };
+        let mut this = Self { link, worker, id, source: Source::Whole, ready: VecDeque::new(), received: 0 };
         if is_events(&answer) && answer.status.is_success() {
             this.source = Source::Events(Events {
                 body: answer.body,
@@ -111,7 +110,10 @@ impl Replies {
                 let answers = matches!(message.kind(), MessageKind::Response | MessageKind::Error);
                 // An error without an id answers the one request that this stream is about.
                 if answers && message.id().is_some_and(|id| *id != self.id) {
-                    return Err(Failure { detail: "an answer to another request".to_owned(), ..Failure::broken() });
+                    return Err(Failure {
+                        detail: "an answer to another request".to_owned(),
+                        ..Failure::broken()
+                    });
                 }
                 return Ok(message);
             }
@@ -236,7 +238,9 @@ pub(crate) async fn first_answer(
                 continue;
             }
             let message = Message::parse(frame.data, &limits).map_err(|e| Failure::unread(&e))?;
-            if message.id() == Some(id) && matches!(message.kind(), MessageKind::Response | MessageKind::Error) {
+            if message.id() == Some(id)
+                && matches!(message.kind(), MessageKind::Response | MessageKind::Error)
+            {
                 return Ok(message);
             }
         }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use cordon_pipeline::{Refusal, Why};
 use cordon_policy::Interaction;
 use cordon_types::{Operation, ServerId};
-use cordon_wire::mcp::{ErrorCode, Id, Message, MessageKind, Method, notification, string};
 use cordon_wire::SseReader;
+use cordon_wire::mcp::{ErrorCode, Id, Message, MessageKind, Method, notification, string};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::{HeaderMap, Response};
@@ -29,11 +29,16 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Attempts that bring nothing, in a row.
 const MAX_ATTEMPTS: u8 = 5;
 
-fn session_of(asked: &Asked, server: Option<&ServerId>, headers: &HeaderMap) -> Result<Arc<Session>, Refusal> {
+fn session_of(
+    asked: &Asked,
+    server: Option<&ServerId>,
+    headers: &HeaderMap,
+) -> Result<Arc<Session>, Refusal> {
     let bad = |text: String| Refusal::new(400, Why::Header, text);
     let id = single(headers, SESSION.as_str()).map_err(bad)?;
-    let id = id.ok_or_else(|| {
-        Refusal { param: Some("POST".to_owned()), ..Refusal::new(405, Why::Route, "a stream needs a session; send `initialize` first") }
+    let id = id.ok_or_else(|| Refusal {
+        param: Some("POST".to_owned()),
+        ..Refusal::new(405, Why::Route, "a stream needs a session; send `initialize` first")
     })?;
     let session = asked.worker.shared.hub.session(id, &asked.principal.key, server);
     session.ok_or_else(|| Refusal::new(404, Why::Header, "there is no such session; send `initialize` again"))
@@ -187,7 +192,8 @@ async fn hear(worker: &Arc<Worker>, session: &Arc<Session>, weak: &std::sync::We
                     last = frame.id;
                 }
                 if let Some(ms) = frame.retry {
-                    pause = Duration::from_millis(ms).clamp(Duration::from_millis(10), Duration::from_secs(60));
+                    pause =
+                        Duration::from_millis(ms).clamp(Duration::from_millis(10), Duration::from_secs(60));
                 }
                 if frame.data.is_empty() {
                     continue;
@@ -195,7 +201,9 @@ async fn hear(worker: &Arc<Worker>, session: &Arc<Session>, weak: &std::sync::We
                 attempts = 0;
                 let Some(link) = weak.upgrade() else { return };
                 match Message::parse(frame.data, &limits) {
-                    Ok(message) if message.kind() == MessageKind::Request => refuse(worker, &link, &message).await,
+                    Ok(message) if message.kind() == MessageKind::Request => {
+                        refuse(worker, &link, &message).await
+                    }
                     Ok(message) => note(session, &link, &message, joined),
                     Err(_) => return,
                 }
@@ -211,7 +219,11 @@ async fn refuse(worker: &Arc<Worker>, link: &Arc<Link>, message: &Message) {
     let reply = if message.method() == "ping" {
         cordon_wire::mcp::response(id, "{}")
     } else {
-        cordon_wire::mcp::error(Some(id), ErrorCode::MethodNotFound, "no call is under way that this belongs to")
+        cordon_wire::mcp::error(
+            Some(id),
+            ErrorCode::MethodNotFound,
+            "no call is under way that this belongs to",
+        )
     };
     let _ = link.tell(worker, Words::Own, reply).await;
 }
@@ -230,7 +242,10 @@ fn note(session: &Session, link: &Link, message: &Message, joined: bool) {
         "notifications/resources/updated" => {
             if let Some(uri) = message.text("uri") {
                 let uri = outward_uri(joined, link.server().id(), &uri);
-                session.post(notification("notifications/resources/updated", &format!("{{\"uri\":{}}}", string(&uri))));
+                session.post(notification(
+                    "notifications/resources/updated",
+                    &format!("{{\"uri\":{}}}", string(&uri)),
+                ));
             }
         }
         _ => {}
@@ -239,14 +254,16 @@ fn note(session: &Session, link: &Link, message: &Message, joined: bool) {
 
 /// From which level on the servers' log is wanted.
 pub(crate) async fn set_level(context: Context, id: &Id, message: &Message) -> Response<OutBody> {
-    const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+    const LEVELS: [&str; 8] =
+        ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
     let level = message.text("level").filter(|l| LEVELS.contains(&l.as_str()));
     let Some(level) = level else {
         let fail = Fail::new(400, Why::Header, ErrorCode::InvalidParams, "there is no such level");
         return context.refused(id, Operation::McpSession, fail).await;
     };
     if !context.allows(Interaction::Logging) {
-        let fail = Fail::new(403, Why::Route, ErrorCode::MethodNotFound, "this agent may not have servers' logs");
+        let fail =
+            Fail::new(403, Why::Route, ErrorCode::MethodNotFound, "this agent may not have servers' logs");
         return context.refused(id, Operation::McpSession, fail).await;
     }
     for server in context.servers() {
@@ -255,7 +272,11 @@ pub(crate) async fn set_level(context: Context, id: &Id, message: &Message) -> R
             continue;
         }
         // INVARIANT: one of eight words, which are the gateway's own.
-        let ask = Ask { method: Method::SetLevel.name(), params: vec![("level", string(&level))], ..Ask::default() };
+        let ask = Ask {
+            method: Method::SetLevel.name(),
+            params: vec![("level", string(&level))],
+            ..Ask::default()
+        };
         if let Ok(mut replies) = link.ask(&context.asked.worker, Words::Own, ask).await {
             let wait = tokio::time::timeout(server.settings.timeout, replies.next()).await;
             drop(wait);

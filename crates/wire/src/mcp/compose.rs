@@ -62,7 +62,12 @@ pub fn string(text: &str) -> String {
 /// A request. `params` is JSON text of an object.
 #[must_use]
 pub fn request(id: &Id, method: &str, params: &str) -> Bytes {
-    format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":{},\"params\":{params}}}", id.as_json(), string(method)).into()
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":{},\"params\":{params}}}",
+        id.as_json(),
+        string(method)
+    )
+    .into()
 }
 
 /// A notification. `params` is JSON text of an object.

@@ -40,7 +40,8 @@ pub fn listing(method: Method, message: &Message) -> Result<Listing, WireError> 
     };
     let doc = message.doc();
     let list = message.get(key).filter(|l| doc.kind(*l) == Kind::Array);
-    let list = list.ok_or_else(|| WireError::new(WireCode::MissingField, "the list is missing").under(key))?;
+    let list =
+        list.ok_or_else(|| WireError::new(WireCode::MissingField, "the list is missing").under(key))?;
     let mut out = Listing { next: message.text("nextCursor"), ..Listing::default() };
     out.ttl_ms = message.get("ttlMs").and_then(|n| doc.unsigned(n));
     for (at, node) in doc.items(list).enumerate() {

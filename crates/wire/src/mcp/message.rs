@@ -88,9 +88,14 @@ impl Message {
         match doc.kind(0) {
             Kind::Object => {}
             Kind::Array => {
-                return wrong(WireCode::Unsupported, "batches are not taken; send one message at a time".into());
+                return wrong(
+                    WireCode::Unsupported,
+                    "batches are not taken; send one message at a time".into(),
+                );
             }
-            other => return wrong(WireCode::WrongType, format!("a message is an object, not {}", other.name())),
+            other => {
+                return wrong(WireCode::WrongType, format!("a message is an object, not {}", other.name()));
+            }
         }
         let (mut id, mut method, mut body, mut kind) = (None, String::new(), None, None);
         let (mut versioned, mut null_id) = (false, false);
@@ -112,7 +117,10 @@ impl Message {
                     method = name.into_owned();
                 }
                 "params" | "result" | "error" if body.is_some() => {
-                    return wrong(WireCode::Unsupported, "a message has one of params, result and error".into());
+                    return wrong(
+                        WireCode::Unsupported,
+                        "a message has one of params, result and error".into(),
+                    );
                 }
                 "params" => body = Some(value),
                 "result" => (body, kind) = (Some(value), Some(MessageKind::Response)),
