@@ -11,7 +11,6 @@ use cordon_ledger::{Control, ControlKind};
 use cordon_pipeline::{Gate, Lasting};
 use cordon_proxy::Shared;
 use cordon_types::Clock;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -98,7 +97,16 @@ impl Reloader {
             .iter()
             .map(|t| t.client(upstreams.clone(), self.clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
+        let tool_settings = settings::tool_servers(&self.root, &loaded.config)?;
+        let tools = threads
+            .iter()
+            .map(|t| t.tools(tool_settings.clone(), self.clock.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
         // Nothing can fail from here on.
+        for (thread, tools) in threads.iter().zip(tools) {
+            thread.worker.replace_tools(tools);
+        }
+        self.shared.hub.set_servers(settings::servers(&self.root, &loaded.config));
         for (thread, client) in threads.iter().zip(clients) {
             thread.worker.replace_upstream(client);
         }
@@ -119,7 +127,7 @@ pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> 
         detectors: loaded.detectors,
         guards: loaded.guards,
         catalogue: loaded.catalogue,
-        servers: BTreeSet::new(),
+        servers: loaded.config.servers.iter().map(|s| s.id.clone()).collect(),
         lasting,
     }
 }

@@ -20,6 +20,7 @@ use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, 
 use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Lasting, Nobody, Recorder};
+use cordon_proxy::mcp::Hub;
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
@@ -196,6 +197,7 @@ impl Running {
     pub fn stop(self) -> Result<(), AppError> {
         tracing::info!(seconds = self.drain.as_secs(), "draining");
         self.draining.send_replace(true);
+        self.shared.hub.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             thread.join();
@@ -320,6 +322,8 @@ impl Parts {
             entropy: Arc::new(SystemEntropy),
             limits: settings::proxy_limits(&loaded.config),
             trusted_hosts: loaded.config.listen.trusted_hosts.clone().into(),
+            loopback: loaded.config.listen.address.ip().is_loopback(),
+            hub: Hub::new(settings::servers(dir.root(), &loaded.config)),
             metrics,
             draining: is_draining,
             in_flight: AtomicUsize::new(0),
@@ -371,6 +375,7 @@ fn model_side(
     clock: &Arc<dyn Clock>,
 ) -> Result<(SocketAddr, bool, Vec<Thread>), AppError> {
     let upstreams = settings::upstreams(dir.root(), config)?;
+    let tools = settings::tool_servers(dir.root(), config)?;
     let tls = config.listen.tls.as_ref().map(|t| acceptor(dir, t)).transpose()?;
     let count = match usize::from(config.listen.workers) {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -381,6 +386,7 @@ fn model_side(
         let plan = Plan {
             shared: shared.clone(),
             upstreams: upstreams.clone(),
+            tools: tools.clone(),
             clock: clock.clone(),
             tls: tls.clone(),
             drain: config.limits.timeouts.drain,

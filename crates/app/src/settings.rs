@@ -3,19 +3,23 @@
 use crate::builtin::Gullible;
 use crate::data;
 use crate::error::AppError;
-use cordon_config::{Config, Credential, Durability, Upstream, UpstreamKind};
+use cordon_config::{Config, Credential, Durability, ServerWay, ToolServer, Upstream, UpstreamKind};
 use cordon_detect::{Guards, Pattern, Settings, Term};
 use cordon_pipeline::{Model, ModelTable, Price};
 use cordon_policy::Budgets;
+use cordon_proxy::mcp::{ServerSettings, Transport};
 use cordon_proxy::{BodyLimits, Limits};
-use cordon_types::{Dialect, ModelName, Secret};
-use cordon_upstream::{AuthStyle, BaseUrl, Target};
+use cordon_types::{Dialect, ModelName, Secret, ServerId, UpstreamId};
+use cordon_upstream::{AuthStyle, BaseUrl, ChildSettings, Target};
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How long a server's stream of changes may say nothing.
+const STREAM_IDLE: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Most headers of a request: the official clients send about 20.
 const MAX_HEADERS: usize = 100;
@@ -160,6 +164,76 @@ fn upstream(root: &Path, config: &Config, u: &Upstream) -> Result<cordon_upstrea
         })
         .collect::<Result<_, AppError>>()?;
     Ok(settings)
+}
+
+/// The tool servers, as the hub takes them.
+pub(crate) fn servers(root: &Path, config: &Config) -> Vec<ServerSettings> {
+    config.servers.iter().map(|s| server(root, s)).collect()
+}
+
+fn server(root: &Path, s: &ToolServer) -> ServerSettings {
+    let transport = match &s.way {
+        ServerWay::Http { sse: true, .. } => Transport::Sse,
+        ServerWay::Http { .. } => Transport::Http,
+        ServerWay::Stdio { command, env, directory } => {
+            let (program, args) =
+                command.split_first().map_or((String::new(), Vec::new()), |(p, a)| (p.clone(), a.to_vec()));
+            // Of Cordon's own environment, where programs and settings are found; nothing else.
+            let own = ["PATH", "HOME"].iter().filter_map(|n| Some(((*n).to_owned(), environment(n)?)));
+            let env = own.chain(env.iter().cloned()).collect();
+            let directory = directory.as_ref().map_or_else(|| root.to_owned(), |d| root.join(d));
+            Transport::Stdio(ChildSettings { program, args, env, directory, max_line: s.result_bytes })
+        }
+    };
+    ServerSettings {
+        id: s.id.clone(),
+        transport,
+        result_bytes: s.result_bytes,
+        timeout: s.timeout,
+        concurrent: s.concurrent,
+        restarts: s.restarts,
+        trust_labels: s.trust_labels,
+    }
+}
+
+/// The tool servers on the network, with their credentials.
+pub(crate) fn tool_servers(
+    root: &Path,
+    config: &Config,
+) -> Result<Vec<(ServerId, cordon_upstream::Settings)>, AppError> {
+    config.servers.iter().filter_map(|s| tool_server(root, config, s).transpose()).collect()
+}
+
+fn tool_server(
+    root: &Path,
+    config: &Config,
+    s: &ToolServer,
+) -> Result<Option<(ServerId, cordon_upstream::Settings)>, AppError> {
+    let ServerWay::Http { url, credential: from, allow_private, allow, ca_file, headers, .. } = &s.way else {
+        return Ok(None);
+    };
+    let bad = |reason: String| AppError::Credential { upstream: s.id.to_string(), reason };
+    let id = UpstreamId::new(s.id.as_str()).map_err(|e| bad(e.to_string()))?;
+    let target = Target::Url(BaseUrl::parse(&url.to_string()).map_err(bad)?);
+    let mut settings = cordon_upstream::Settings::new(id, target);
+    settings.credential = credential(root, from).map_err(bad)?.map(cordon_upstream::Credential::new);
+    settings.auth = if settings.credential.is_some() { AuthStyle::Bearer } else { AuthStyle::None };
+    settings.allow_private = *allow_private;
+    settings.allow.clone_from(allow);
+    settings.ca = ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?;
+    settings.connect = config.limits.timeouts.connect;
+    settings.head = s.timeout;
+    // Streams of changes say nothing for long; the calls' own time ends those that are slow.
+    settings.idle = s.timeout.max(STREAM_IDLE);
+    settings.headers = headers
+        .iter()
+        .map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| bad(e.to_string()))?;
+            let value = HeaderValue::from_str(value).map_err(|e| bad(e.to_string()))?;
+            Ok((name, value))
+        })
+        .collect::<Result<_, AppError>>()?;
+    Ok(Some((s.id.clone(), settings)))
 }
 
 /// A provider's credential, from where the config says it stands.

@@ -2,8 +2,8 @@
 
 use crate::error::AppError;
 use cordon_proxy::{Shared, Worker};
-use cordon_types::Clock;
-use cordon_upstream::{Client, Settings, Spawn};
+use cordon_types::{Clock, ServerId};
+use cordon_upstream::{Client, Settings, Spawn, ToolServers};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -73,12 +73,22 @@ impl Thread {
     pub(crate) fn client(&self, settings: Vec<Settings>, clock: Arc<dyn Clock>) -> Result<Client, AppError> {
         Ok(Client::new(settings, self.spawner.clone(), clock)?)
     }
+
+    /// The ways to these tool servers for this thread.
+    pub(crate) fn tools(
+        &self,
+        settings: Vec<(ServerId, Settings)>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<ToolServers, AppError> {
+        Ok(ToolServers::new(settings, self.spawner.clone(), clock)?)
+    }
 }
 
 /// What a thread needs to start.
 pub(crate) struct Plan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) upstreams: Vec<Settings>,
+    pub(crate) tools: Vec<(ServerId, Settings)>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) drain: Duration,
@@ -118,8 +128,9 @@ pub(crate) fn start(index: usize, listener: std::net::TcpListener, plan: Plan) -
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AppError::Thread)?;
     let alive = Arc::new(AtomicUsize::new(0));
     let spawner = Arc::new(Tracked { handle: runtime.handle().clone(), alive: alive.clone() });
-    let client = Client::new(plan.upstreams, spawner.clone(), plan.clock)?;
-    let worker = Arc::new(Worker::new(plan.shared, client));
+    let client = Client::new(plan.upstreams, spawner.clone(), plan.clock.clone())?;
+    let tools = ToolServers::new(plan.tools, spawner.clone(), plan.clock)?;
+    let worker = Arc::new(Worker::new(plan.shared, client, tools, spawner.clone()));
     let (mine, tracked) = (worker.clone(), spawner.clone());
     let (ready, is_ready) = oneshot::channel::<Result<(), std::io::Error>>();
     let join = std::thread::Builder::new()

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod model;
 mod parts;
 mod read;
+mod servers;
 pub mod starter;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,8 @@ pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
     Approvals, Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
-    LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
-    UpstreamTimeouts, Webhook, Witnesses,
+    LogLevel, Model, ModelBudget, Pattern, Policies, Price, ServerWay, Term, Tls, ToolServer, Upstream,
+    UpstreamKind, UpstreamTimeouts, Webhook, Witnesses,
 };
 pub use starter::{starter, starter_manifest};
 

@@ -4,7 +4,7 @@
 //! It holds no secret: a credential is named by where it stands, and `cordon-app` fetches it.
 
 use crate::{base_url::BaseUrl, limits::Limits};
-use cordon_types::{Guard, ModelName, UpstreamId};
+use cordon_types::{Guard, ModelName, ServerId, UpstreamId};
 use ipnet::IpNet;
 use std::{net::SocketAddr, time::Duration};
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// Which model names there are, and what each costs.
     pub models: Vec<Model>,
+    /// Where calls of tools go.
+    pub servers: Vec<ToolServer>,
     /// What is looked for in a text.
     pub inspection: Inspection,
     /// What happens when a part of Cordon fails.
@@ -158,6 +160,56 @@ pub enum Credential {
     File(String),
     /// A systemd credential: a file in `$CREDENTIALS_DIRECTORY`.
     Systemd(String),
+}
+
+/// One `[[servers]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolServer {
+    /// Its name, and the prefix of its tools' names.
+    pub id: ServerId,
+    /// How it is reached.
+    pub way: ServerWay,
+    /// Whether labels that its results carry are believed.
+    pub trust_labels: bool,
+    /// Most bytes of one result.
+    pub result_bytes: usize,
+    /// Longest for one call.
+    pub timeout: Duration,
+    /// Most calls at the same time.
+    pub concurrent: u32,
+    /// How often in a row it may be started anew.
+    pub restarts: u32,
+}
+
+/// How a tool server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerWay {
+    /// On the network.
+    Http {
+        /// The endpoint, whole.
+        url: BaseUrl,
+        /// The older transport: an event stream that names where to post.
+        sse: bool,
+        /// Where its credential stands.
+        credential: Credential,
+        /// Whether its name may resolve to a private or loopback address.
+        allow_private: bool,
+        /// Ranges that its name may resolve to besides.
+        allow: Vec<IpNet>,
+        /// PEM file of authorities trusted for it beside the system's.
+        ca_file: Option<String>,
+        /// Fixed headers sent with every call. Never a credential.
+        headers: Vec<(String, String)>,
+    },
+    /// A program that Cordon starts.
+    Stdio {
+        /// The program and its arguments; no shell reads them.
+        command: Vec<String>,
+        /// Its environment, besides `PATH` and `HOME`.
+        env: Vec<(String, String)>,
+        /// Where it runs; the data directory when not written.
+        directory: Option<String>,
+    },
 }
 
 /// One `[[models]]`.

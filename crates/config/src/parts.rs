@@ -8,7 +8,7 @@ use crate::{
         Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
     },
     read::{Notes, Section, shown},
-    upstreams,
+    servers, upstreams,
 };
 use cordon_types::{Guard, ModelName};
 use std::{
@@ -24,6 +24,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
     let limits = limits::read(&root.child("limits"));
     let (upstreams, ids) = upstreams::upstreams(&root);
     let models = upstreams::models(&root, &upstreams, &ids);
+    let servers = servers::servers(&root);
     let inspection = inspection(&root.child("inspection"));
     let failure = failure(&root.child("failure"));
     let ledger = ledger(&root.child("ledger"));
@@ -36,6 +37,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
         limits,
         upstreams,
         models,
+        servers,
         inspection,
         failure,
         ledger: ledger?,

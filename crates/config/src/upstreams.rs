@@ -34,7 +34,7 @@ const REFUSED_HEADERS: &[&str] = &[
 /// The upstreams that could be read, and the ids of all that are written.
 pub(crate) fn upstreams(root: &Section<'_>) -> (Vec<Upstream>, Vec<String>) {
     let sections = root.children("upstreams");
-    if sections.is_empty() {
+    if sections.is_empty() && !root.has("servers") {
         root.problem("upstreams", "is missing", "write at least one [[upstreams]]");
     }
     let mut seen = HashSet::new();
@@ -164,7 +164,7 @@ pub(crate) fn credential(s: &Section<'_>) -> Credential {
     found.into_iter().next().unwrap_or(Credential::None)
 }
 
-fn allow(s: &Section<'_>) -> Vec<IpNet> {
+pub(crate) fn allow(s: &Section<'_>) -> Vec<IpNet> {
     let mut out = Vec::new();
     for (path, text) in s.strings("allow") {
         match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
@@ -178,7 +178,7 @@ fn allow(s: &Section<'_>) -> Vec<IpNet> {
     out
 }
 
-fn headers(s: &Section<'_>) -> Vec<(String, String)> {
+pub(crate) fn headers(s: &Section<'_>) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = Vec::new();
     for (name, value) in s.pairs("headers") {
         let path = format!("{}.{}", s.at("headers"), shown(name));
@@ -208,7 +208,7 @@ fn headers(s: &Section<'_>) -> Vec<(String, String)> {
 
 pub(crate) fn models(root: &Section<'_>, upstreams: &[Upstream], ids: &[String]) -> Vec<Model> {
     let sections = root.children("models");
-    if sections.is_empty() {
+    if sections.is_empty() && !root.has("servers") {
         root.problem(
             "models",
             "is missing",

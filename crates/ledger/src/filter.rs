@@ -164,7 +164,7 @@ fn asks_for(record: &Record, model: &Sought) -> bool {
 
 fn calls(record: &Record, tool: &Sought) -> bool {
     match record {
-        Record::Intent(_) => false,
+        Record::Intent(r) => r.call.as_ref().is_some_and(|c| tool.is(&c.tool)),
         Record::Outcome(r) => r.calls.iter().any(|call| tool.is(&call.tool)),
         Record::Control(r) => r.target.as_ref().is_some_and(|name| scoped(name, "tool:", tool)),
     }

@@ -12,7 +12,7 @@ use crate::session;
 use crate::tally::Tally;
 use crate::told::leaves;
 use cordon_policy::{Facts, ReasonCode};
-use cordon_types::{Class, FindingKind, Labels, Millis, SpanKind, Waiting};
+use cordon_types::{FindingKind, Labels, Millis, SpanKind, Waiting};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,8 +58,6 @@ pub struct Advice {
     pub tool: String,
     /// `Err`: it should not be made.
     pub decided: Result<(), CallRefused>,
-    /// The class of what it brings back.
-    pub result_class: Option<Class>,
     /// For the record.
     pub tally: Tally,
     /// Bytes of its arguments.
@@ -124,10 +122,8 @@ fn advise(
     let call = Call { tool: &asked.tool, arguments: &arguments, pin: None, judged_again: false };
     let origins = session::origins(gate, caller, named, now);
     let decided = judge(gate, caller, origins.as_deref(), call, &mut facts, &mut tally, now);
-    let rule = gate.policy.manifest(&caller.agent).and_then(|m| m.tool(&asked.tool));
     Ok(Advice {
         decided: decided.map(|_permit| ()),
-        result_class: rule.map(|r| r.class),
         size: arguments.len() as u64,
         tool: asked.tool,
         tally,

@@ -66,7 +66,7 @@ pub struct CallRefused {
 
 impl From<CallRefused> for Refusal {
     fn from(refused: CallRefused) -> Self {
-        Refusal::new(403, refused.why, refused.public)
+        Refusal { waiting: refused.waiting, ..Refusal::new(403, refused.why, refused.public) }
     }
 }
 

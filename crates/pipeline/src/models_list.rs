@@ -68,7 +68,7 @@ pub fn models(
 
 fn entry(dialect: Dialect, name: &ModelName) -> Value {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::Mcp => {
             json!({"id": name.as_str(), "object": "model", "created": 0, "owned_by": "cordon"})
         }
         Dialect::AnthropicMessages => json!({
@@ -79,7 +79,7 @@ fn entry(dialect: Dialect, name: &ModelName) -> Value {
 
 fn page(dialect: Dialect, list: Vec<Value>) -> Value {
     match dialect {
-        Dialect::OpenaiChat => json!({"object": "list", "data": list}),
+        Dialect::OpenaiChat | Dialect::Mcp => json!({"object": "list", "data": list}),
         Dialect::AnthropicMessages => {
             let id = |v: Option<&Value>| v.and_then(|v| v.get("id")).cloned().unwrap_or(Value::Null);
             json!({"first_id": id(list.first()), "last_id": id(list.last()), "has_more": false, "data": list})

@@ -137,7 +137,8 @@ impl Work<'_> {
         self.model = Some(model.clone());
         let dialect = match op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
-            _ => Dialect::OpenaiChat,
+            Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::Mcp,
         };
         if !model.dialects.contains(&dialect) {
             return Err(Refusal {

@@ -14,7 +14,7 @@ use cordon_ledger::{
 };
 use cordon_policy::ReasonCode;
 use cordon_types::{
-    AgentId, Class, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId,
+    AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, ServerId, UpstreamId,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -161,39 +161,69 @@ impl Recorder {
         leaf.encode()
     }
 
-    /// The leaf of a tool call: durable before it goes out, or the one leaf of a call that does not.
+    /// The leaf that is durable before a tool's call goes to its server.
     #[must_use]
-    pub fn tool_intent(&self, about: &About, gate: &Gate, call: &ToolIntent<'_>, now: Millis) -> Vec<u8> {
+    pub fn call_intent(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        commitment: Option<Commitment>,
+        now: Millis,
+    ) -> Vec<u8> {
+        let decision = if seen.tally.observed.is_some() { Decision::Observed } else { Decision::Allowed };
+        let mut leaf = self.call_leaf(about, gate, seen, decision, now);
+        leaf.judged.reason = seen.tally.observed.and_then(|c| Reason::from_name(c.name()));
+        leaf.commitment = commitment;
+        leaf.encode()
+    }
+
+    /// The one leaf of a message to a tool server that goes nowhere.
+    #[must_use]
+    pub fn call_refused(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        why: Why,
+        now: Millis,
+    ) -> Vec<u8> {
+        let mut leaf = self.call_leaf(about, gate, seen, Decision::Denied, now);
+        leaf.judged.reason = Some(reason(why));
+        leaf.encode()
+    }
+
+    fn call_leaf(
+        &self,
+        about: &About,
+        gate: &Gate,
+        seen: &CallSeen<'_>,
+        decision: Decision,
+        now: Millis,
+    ) -> Intent {
         let digester = self.digester();
-        let tally = call.tally;
-        let judged_call = tally.calls.last();
-        let decision = match (call.refused, tally.observed) {
-            (Some(_), _) => Decision::Denied,
-            (None, Some(_)) => Decision::Observed,
-            (None, None) => Decision::Allowed,
-        };
+        let tally = seen.tally;
         let mut judged = self.judged(&gate.catalogue, tally, decision);
-        judged.reason =
-            call.refused.map(reason).or_else(|| tally.observed.and_then(|c| Reason::from_name(c.name())));
-        let as_record = judged_call.map(|c| self::call(&gate.catalogue, &digester, c));
-        let (effect, target) = as_record.as_ref().map_or((None, None), |c| (c.effect, c.target.clone()));
-        if let Some(call) = as_record {
-            judged.policies = call.policies;
-            judged.predicates = call.predicates;
+        // The last call in the tally is the one that was judged.
+        let flow = tally.calls.last().and_then(|c| c.flow);
+        let (mut effect, mut target) = (None, None);
+        if let Some(c) = tally.calls.last().map(|c| self::call(&gate.catalogue, &digester, c)) {
+            (judged.policies, judged.predicates) = (c.policies, c.predicates);
+            (effect, target) = (c.effect, c.target);
         }
         let mut leaf = blank(about, gate, &digester, judged, tally, now);
-        leaf.upstream = call.server.cloned();
-        leaf.body = Bucket::of(call.size);
-        leaf.labels = judged_call.and_then(|c| c.flow).map(|f| f.labels.into());
-        leaf.call = Some(ToolCalled {
-            tool: gate.catalogue.name(call.tool, "tool", &digester),
+        leaf.upstream = seen.server.and_then(|s| UpstreamId::new(s.as_str()).ok());
+        leaf.body = Bucket::of(seen.bytes);
+        leaf.labels = flow.map(|f| f.labels.into());
+        leaf.call = seen.tool.map(|tool| ToolCalled {
+            tool: gate.catalogue.name(tool, "tool", &digester),
             effect,
             target,
-            session: call.session.map(|s| digester.linkable("session", s.as_bytes())),
-            result_class: call.result_class,
-            advisory: call.advisory,
+            session: seen.session.map(|s| digester.linkable("session", s.as_bytes())),
+            result_class: gate.policy.manifest(&about.agent).and_then(|m| m.tool(tool)).map(|r| r.class),
+            advisory: seen.advisory,
         });
-        leaf.encode()
+        leaf
     }
 
     /// The one leaf of a list of models.
@@ -293,24 +323,21 @@ impl Recorder {
     }
 }
 
-/// A tool call for the record.
-pub struct ToolIntent<'a> {
-    /// The tool, as `server__tool` where a server has it.
-    pub tool: &'a str,
-    /// The server that the call goes to, where Cordon carries it.
-    pub server: Option<&'a UpstreamId>,
-    /// What it adds up to so far; the last call in it is the one that was judged.
+/// What a record says of a call: where it goes, how large it is, how it was judged.
+#[derive(Clone, Copy)]
+pub struct CallSeen<'a> {
+    /// The server, once it is known.
+    pub server: Option<&'a ServerId>,
+    /// The tool's full name, once it is known.
+    pub tool: Option<&'a str>,
+    /// Bytes of the message.
+    pub bytes: u64,
+    /// What was found and decided.
     pub tally: &'a Tally,
-    /// Why it does not go out, where it does not.
-    pub refused: Option<Why>,
     /// The session that it names.
     pub session: Option<&'a str>,
-    /// The class of what it brings back.
-    pub result_class: Option<Class>,
-    /// Cordon is only asked.
+    /// Cordon is only asked, and does not carry it.
     pub advisory: bool,
-    /// Bytes of its arguments.
-    pub size: u64,
 }
 
 /// An exchange that is over.
@@ -454,7 +481,8 @@ impl crate::exchange::Exchange {
     pub const fn dialect(&self) -> Dialect {
         match self.op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
-            _ => Dialect::OpenaiChat,
+            Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::Mcp,
         }
     }
 

@@ -4,6 +4,7 @@
 //! record gets `why` alone. What it does not do: speak a dialect; `wire` does that from these values.
 
 use cordon_policy::{Reason, ReasonCode};
+use cordon_types::Waiting;
 use cordon_wire::{WireCode, WireError};
 
 /// The cause, as records and metrics name it.
@@ -87,12 +88,14 @@ pub struct Refusal {
     pub param: Option<String>,
     /// Seconds after which a retry may go through.
     pub retry_after: Option<u32>,
+    /// The question that people are asked, where a tool call waits for them.
+    pub waiting: Option<Waiting>,
 }
 
 impl Refusal {
     /// A refusal with neither parameter nor retry time.
     pub fn new(status: u16, why: Why, public: impl Into<String>) -> Self {
-        Self { status, why, public: public.into(), param: None, retry_after: None }
+        Self { status, why, public: public.into(), param: None, retry_after: None, waiting: None }
     }
 
     /// What a fault of Cordon's own looks like from outside.
@@ -105,7 +108,7 @@ impl Refusal {
     #[must_use]
     pub fn from_wire(e: WireError) -> Self {
         let path = (!e.path.is_empty()).then_some(e.path);
-        Self { status: 400, why: Why::Wire(e.code), public: e.public, param: path, retry_after: None }
+        Self { status: 400, why: Why::Wire(e.code), public: e.public, param: path, retry_after: None, waiting: None }
     }
 
     /// An upstream's answer that the dialect's table does not allow: the caller is not at fault.

@@ -84,6 +84,28 @@ impl Tally {
         }
     }
 
+    /// Takes over what another part of the exchange added up to.
+    pub fn take(&mut self, other: Tally) {
+        for (key, n) in other.findings {
+            let sum = self.findings.entry(key).or_default();
+            *sum = sum.saturating_add(n);
+        }
+        for (kind, n) in other.replaced {
+            let sum = self.replaced.entry(kind).or_default();
+            *sum = sum.saturating_add(n);
+        }
+        self.calls.extend(other.calls);
+        other.not_inspected.into_iter().for_each(|f| self.opaque(f));
+        self.truncated |= other.truncated;
+        self.detector_failed |= other.detector_failed;
+        if !other.policies.is_empty() {
+            self.policies = other.policies;
+        }
+        self.observed = other.observed.or(self.observed);
+        self.received = self.received.max(other.received);
+        self.released = self.released.saturating_add(other.released);
+    }
+
     /// Takes over usage figures, keeping the latest that was said of each.
     pub fn usage(&mut self, u: &cordon_wire::Usage) {
         self.tokens_in = u.input.or(self.tokens_in);

@@ -38,7 +38,7 @@ pub use answer::{
 pub use judge::{Held, Permit};
 pub use kinds::{FindingSet, KindSet};
 pub use manifest::{
-    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, Target, ToolRule, Uninspected, Untrusted,
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, Target, ToolRule, Uninspected, Untrusted,
     UserTurns, parse_manifest,
 };
 pub use predicate::{ArgumentRule, Commands, Predicate};

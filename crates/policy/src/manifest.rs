@@ -201,6 +201,35 @@ impl Untrusted {
     }
 }
 
+/// What a tool server may do towards an agent's client beside answering: nothing, unless the manifest lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interaction {
+    /// Ask the user something.
+    Elicitation,
+    /// Send log messages.
+    Logging,
+    /// Have the client's model write something, at the agent's expense.
+    Sampling,
+    /// Ask for the client's directories.
+    Roots,
+}
+
+impl Interaction {
+    /// Every value, in a fixed order.
+    pub const ALL: [Interaction; 4] = [Self::Elicitation, Self::Logging, Self::Sampling, Self::Roots];
+
+    /// The name in manifests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Elicitation => "elicitation",
+            Self::Logging => "logging",
+            Self::Sampling => "sampling",
+            Self::Roots => "roots",
+        }
+    }
+}
+
 /// One `[[tools]]` entry.
 #[derive(Clone, Debug)]
 pub struct ToolRule {
@@ -288,6 +317,8 @@ pub struct Manifest {
     pub features: Vec<Feature>,
     /// Beta headers let through.
     pub betas: Vec<String>,
+    /// What tool servers may ask of the agent's client, or tell it, beside results.
+    pub mcp: Vec<Interaction>,
     /// What happens to what could not be inspected.
     pub uninspected: Uninspected,
     /// Most output tokens a request may ask for.

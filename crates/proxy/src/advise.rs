@@ -11,9 +11,7 @@ use crate::body::{self, OutBody};
 use crate::call::{Asked, admit, content_length, own_scopes, refuse, with_json_body};
 use crate::open::ledger_refusal;
 use crate::respond;
-use crate::route::{self, SESSION};
-use cordon_pipeline::advise::{self, Advice};
-use cordon_pipeline::{Done, End, Gate, Refusal, ToolIntent, Why, session};
+use cordon_pipeline::{CallSeen, Done, End, Gate, Refusal, advise, session};
 use cordon_types::Operation;
 use http::{HeaderMap, Response};
 use serde_json::{Value, json};
@@ -37,17 +35,13 @@ pub(crate) async fn call(
         Ok(declared) => body::read(incoming, declared, &shared.limits.body, &mut asked.buffered).await,
         Err(refusal) => Err(refusal),
     };
-    let named = route::single(&headers, SESSION.as_str());
-    let ready = body.and_then(|body| {
-        let named = named.map_err(|text| Refusal::new(400, Why::Header, text))?;
-        Ok((body, named.map(str::to_owned)))
-    });
-    let done = match ready {
+    let named = asked.session.as_deref();
+    let done = match body {
         Err(refusal) => Err(refusal),
-        Ok((body, named)) => match op {
+        Ok(body) => match op {
             Operation::Sessions => words(&asked, &gate, &body).await,
-            Operation::Authorize => authorize(&asked, &gate, named.as_deref(), &body).await,
-            _ => report(&asked, &gate, named.as_deref(), &body).await,
+            Operation::Authorize => authorize(&asked, &gate, named, &body).await,
+            _ => report(&asked, &gate, named, &body).await,
         },
     };
     match done {
@@ -82,10 +76,21 @@ async fn authorize(
     let advice = advise::authorize(gate, &asked.principal, named, body, now)?;
     // All go into the log before any is waited for: one sync serves them.
     let mut written = Vec::with_capacity(advice.len());
+    let about = asked.about(Operation::Authorize);
     for one in &advice {
         shared.metrics.found(&one.tally, "prompt");
-        let leaf =
-            shared.recorder.tool_intent(&asked.about(Operation::Authorize), gate, &record(one, named), now);
+        let seen = CallSeen {
+            server: None,
+            tool: Some(&one.tool),
+            bytes: one.size,
+            tally: &one.tally,
+            session: named,
+            advisory: true,
+        };
+        let leaf = match &one.decided {
+            Ok(()) => shared.recorder.call_intent(&about, gate, &seen, None, now),
+            Err(refused) => shared.recorder.call_refused(&about, gate, &seen, refused.why, now),
+        };
         written.push(shared.ledger.append(leaf));
     }
     let mut decisions = Vec::with_capacity(advice.len());
@@ -96,19 +101,6 @@ async fn authorize(
         decisions.push(one.to_json(one.decided.is_ok().then(name)));
     }
     Ok(json!({"decisions": decisions}))
-}
-
-fn record<'a>(one: &'a Advice, named: Option<&'a str>) -> ToolIntent<'a> {
-    ToolIntent {
-        tool: &one.tool,
-        server: None,
-        tally: &one.tally,
-        refused: one.decided.as_ref().err().map(|r| r.why),
-        session: named,
-        result_class: one.result_class,
-        advisory: true,
-        size: one.size,
-    }
 }
 
 async fn report(asked: &Asked, gate: &Arc<Gate>, named: Option<&str>, body: &[u8]) -> Result<Value, Refusal> {

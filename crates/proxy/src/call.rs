@@ -13,7 +13,7 @@ use cordon_ledger::custody::Salted;
 use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
 use cordon_policy::Budgets;
-use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, UserRef};
+use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, ServerId, UpstreamId, UserRef};
 use cordon_upstream::{Incoming as Upstream, IncomingBody, Outgoing, UpstreamError};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) principal: Caller,
     pub(crate) user: Option<(UserRef, Digest)>,
     pub(crate) started: Nanos,
+    /// The piece of work that the call belongs to.
+    pub(crate) session: Option<String>,
 }
 
 impl Asked {
@@ -41,6 +43,26 @@ impl Asked {
             op,
             dialect: self.dialect,
         }
+    }
+
+    /// Whether a kill switch stops calls of this caller to that server.
+    pub(crate) fn is_killed_at(&self, server: &ServerId) -> bool {
+        let upstream = UpstreamId::new(server.as_str()).ok();
+        let target = Target {
+            key: &self.principal.key,
+            agent: Some(&self.principal.agent),
+            user: self.user.as_ref().map(|(_, digest)| digest),
+            model: None,
+            upstream: upstream.as_ref(),
+        };
+        self.worker.shared.kills.load().hit(&target).is_some()
+    }
+
+    /// Whether this caller may not go on, as of now: a kill, or a key that was revoked.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let shared = &self.worker.shared;
+        crate::service::is_killed(self)
+            || shared.keys.get(self.principal.key.as_str()).is_none_or(|k| k.revoked.is_some())
     }
 }
 
@@ -85,16 +107,12 @@ pub(crate) async fn call(
         Ok(both) => both,
         Err(refusal) => return Err(refuse(&asked, op, refusal).await),
     };
-    let session = match route::single(&headers, route::SESSION.as_str()) {
-        Ok(session) => session.map(str::to_owned),
-        Err(text) => return Err(refuse(&asked, op, Refusal::new(400, Why::Header, text)).await),
-    };
     // Of what the caller sent, as it was sent: that is what the caller can show again.
     let salted = shared.commit.then(|| Salted::new(shared.entropy.as_ref(), &body));
     let prompt = match cordon_pipeline::prompt(
         &gate,
         &asked.principal,
-        Arrival { op, betas: betas.clone(), body, session },
+        Arrival { op, betas: betas.clone(), body, session: asked.session.clone() },
         shared.clock.now(),
     ) {
         Ok(prompt) => prompt,
@@ -190,7 +208,8 @@ async fn record_intent(
         _in_flight: asked.in_flight.take(),
         buffered: std::mem::replace(&mut asked.buffered, Buffered::new(shared.clone())),
         user: asked.user.as_ref().map(|(_, digest)| *digest),
-        model: prompt.model.clone(),
+        model: Some(prompt.model.clone()),
+        upstream: Some(prompt.model.upstream.clone()),
         intent,
         tally: Tally::default(),
         tickets,
@@ -446,12 +465,22 @@ pub(crate) async fn models(
     match cordon_pipeline::models(&gate, &asked.principal, dialect, one.as_deref(), shared.clock.now()) {
         Err(refused) => Err(refuse_with(&asked, Operation::Models, *refused).await),
         Ok(body) => {
-            let took = shared.clock.ticks().saturating_sub(asked.started);
-            let leaf =
-                shared.recorder.listed(&asked.about(Operation::Models), &gate, took, shared.clock.now());
-            shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
-            shared.metrics.ended(Operation::Models.name(), "ok");
+            listed(&asked, Operation::Models, &gate).await?;
             Ok(respond::json(200, dialect, asked.id, body))
         }
     }
+}
+
+/// Records something that was told and changes nothing.
+pub(crate) async fn listed(
+    asked: &Asked,
+    op: Operation,
+    gate: &cordon_pipeline::Gate,
+) -> Result<(), Refusal> {
+    let shared = &asked.worker.shared;
+    let took = shared.clock.ticks().saturating_sub(asked.started);
+    let leaf = shared.recorder.listed(&asked.about(op), gate, took, shared.clock.now());
+    shared.ledger.append(leaf).await.map_err(|_| ledger_refusal())?;
+    shared.metrics.ended(op.name(), "ok");
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Listeners and body streaming for the model path: feeds the pipeline bytes and carries out what it answers.
+//! Listeners and body streaming for the model path and for tool servers: feeds the pipeline bytes and carries out what it answers.
 //!
 //! ```text
 //! server: accept -> http -> service: route, authenticate, admit -> call: prompt -> intent durable -> upstream
@@ -12,6 +12,7 @@ mod body;
 mod busy;
 mod call;
 mod io;
+pub mod mcp;
 pub mod metrics;
 mod open;
 mod respond;

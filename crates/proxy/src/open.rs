@@ -1,12 +1,13 @@
 //! An exchange whose intent is durable: it ends with an outcome, whatever happens to it.
 
 use crate::body::Buffered;
+use crate::call::Asked;
 use crate::service::InFlight;
 use crate::worker::Worker;
 use cordon_identity::Target;
 use cordon_pipeline::meter::Ticket;
 use cordon_pipeline::{About, Done, End, Gate, Model, Refusal, Tally, Why};
-use cordon_types::{Digest, Nanos};
+use cordon_types::{Digest, Nanos, ServerId, UpstreamId};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,7 +22,10 @@ pub(crate) struct Open {
     pub(crate) _in_flight: Option<InFlight>,
     pub(crate) buffered: Buffered,
     pub(crate) user: Option<Digest>,
-    pub(crate) model: Arc<Model>,
+    /// Of a model call.
+    pub(crate) model: Option<Arc<Model>>,
+    /// Where it goes.
+    pub(crate) upstream: Option<UpstreamId>,
     /// Index of the intent in the ledger.
     pub(crate) intent: u64,
     pub(crate) tally: Tally,
@@ -36,6 +40,59 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// An exchange with a tool server, of which nothing is recorded yet.
+    pub(crate) fn of_call(
+        asked: &mut Asked,
+        gate: &Arc<Gate>,
+        about: About,
+        server: &ServerId,
+        tickets: Vec<Ticket>,
+        deadline: Instant,
+    ) -> Self {
+        let shared = &asked.worker.shared;
+        Self {
+            worker: asked.worker.clone(),
+            gate: gate.clone(),
+            about,
+            stream: false,
+            _in_flight: asked.in_flight.take(),
+            buffered: std::mem::replace(&mut asked.buffered, Buffered::new(shared.clone())),
+            user: asked.user.as_ref().map(|(_, digest)| *digest),
+            model: None,
+            upstream: UpstreamId::new(server.as_str()).ok(),
+            intent: 0,
+            tally: Tally::default(),
+            tickets,
+            started: asked.started,
+            sent: 0,
+            deadline,
+            closed: true,
+            // Taken before the first look, so that no kill falls in between.
+            signal: shared.kill_signal.clone(),
+            looked: false,
+        }
+    }
+
+    /// Waits until the intent is durable: from here on the exchange has an outcome, whatever happens.
+    pub(crate) async fn begun(
+        mut self,
+        appended: cordon_ledger::Appended,
+        sent: u64,
+    ) -> Result<Self, Refusal> {
+        self.intent = appended.queued().ok_or_else(ledger_refusal)?;
+        // Before the wait: a caller that goes away meanwhile leaves an outcome too.
+        (self.closed, self.sent) = (false, sent);
+        if appended.await.is_err() {
+            self.closed = true;
+            return Err(ledger_refusal());
+        }
+        let shared = &self.worker.shared;
+        let gated = shared.clock.ticks().saturating_sub(self.started);
+        #[allow(clippy::cast_precision_loss, reason = "a histogram needs no nanosecond")]
+        shared.metrics.gate_seconds.observe(gated as f64 / 1e9);
+        Ok(self)
+    }
+
     /// Records the outcome and waits until it is durable. Errors when the ledger cannot write: then the answer's end
     /// must not leave.
     pub(crate) async fn close(&mut self, end: End) -> Result<(), Refusal> {
@@ -87,9 +144,11 @@ impl Open {
         // Four bytes a token is the usual rule of thumb; it serves only where the upstream counts nothing.
         let input = self.tally.tokens_in.unwrap_or(self.sent / 4);
         let output = self.tally.tokens_out.unwrap_or(self.tally.words / 4);
-        let cost = self.model.price.cost(input, output, self.tally.tokens_cached.unwrap_or(0));
+        // A tool's call costs no tokens; it counts as a request.
+        let price = self.model.as_ref().map(|m| m.price);
+        let cost = price.map_or(0, |p| p.cost(input, output, self.tally.tokens_cached.unwrap_or(0)));
         self.tally.cost_micros = cost;
-        let tokens = input.saturating_add(output);
+        let tokens = if price.is_some() { input.saturating_add(output) } else { 0 };
         tickets.into_iter().map(|t| t.settle(tokens, cost, now)).fold(Ok(()), Result::and)
     }
 
@@ -103,8 +162,8 @@ impl Open {
                 key: &self.about.key,
                 agent: Some(&self.about.agent),
                 user: self.user.as_ref(),
-                model: Some(&self.model.name),
-                upstream: Some(&self.model.upstream),
+                model: self.model.as_ref().map(|m| &m.name),
+                upstream: self.upstream.as_ref(),
             })
             .is_some()
     }

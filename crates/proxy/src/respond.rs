@@ -18,7 +18,7 @@ fn head(status: u16, content_type: &'static str, dialect: Dialect, id: RequestId
         .header(REQUEST_ID, id.clone());
     match dialect {
         Dialect::AnthropicMessages => builder.header("request-id", id),
-        Dialect::OpenaiChat => builder,
+        Dialect::OpenaiChat | Dialect::Mcp => builder,
     }
 }
 
@@ -35,6 +35,16 @@ pub(crate) fn json(status: u16, dialect: Dialect, id: RequestId, body: Bytes) ->
 /// A stream of events.
 pub(crate) fn events(dialect: Dialect, id: RequestId, body: OutBody) -> Response<OutBody> {
     build(head(200, "text/event-stream; charset=utf-8", dialect, id), body)
+}
+
+/// What was sent was taken; there is nothing to say.
+pub(crate) fn mcp_accepted(id: RequestId) -> Response<OutBody> {
+    build(head(202, "application/json", Dialect::Mcp, id), OutBody::Whole(None))
+}
+
+/// A session is over.
+pub(crate) fn mcp_done(id: RequestId) -> Response<OutBody> {
+    build(head(200, "application/json", Dialect::Mcp, id), OutBody::Whole(None))
 }
 
 /// A refusal.

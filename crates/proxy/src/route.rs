@@ -1,6 +1,6 @@
 //! The routes that Cordon carries, and the headers it reads. Everything else is refused or left behind.
 
-use cordon_types::{Dialect, Operation};
+use cordon_types::{Dialect, Operation, ServerId};
 use http::{HeaderMap, HeaderName, Method};
 
 /// A route of the model path.
@@ -14,6 +14,8 @@ pub(crate) enum Route {
     Models(Dialect),
     /// One model.
     Model(Dialect, String),
+    /// Tool servers: all of them, or one.
+    Mcp(Option<ServerId>),
     /// Liveness.
     Health,
     /// Readiness.
@@ -37,6 +39,14 @@ pub(crate) fn find(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Route, NoRoute> {
+    if let Some(server) = tools(path) {
+        let known = matches!(*method, Method::POST | Method::GET | Method::DELETE);
+        return match (known, query) {
+            (false, _) => Err(NoRoute::Method("GET, POST, DELETE")),
+            (true, None | Some("")) => Ok(Route::Mcp(server)),
+            _ => Err(NoRoute::Query),
+        };
+    }
     let (route, wants) = match path {
         "/v1/chat/completions" => (Route::Call(Operation::ChatCompletions), Method::POST),
         "/v1/messages" => (Route::Call(Operation::Messages), Method::POST),
@@ -69,6 +79,14 @@ pub(crate) fn find(
     if query_ok { Ok(route) } else { Err(NoRoute::Query) }
 }
 
+/// `/mcp`, or `/mcp/` and a server's name.
+fn tools(path: &str) -> Option<Option<ServerId>> {
+    match path.strip_prefix("/mcp")? {
+        "" => Some(None),
+        rest => ServerId::new(rest.strip_prefix('/')?).ok().map(Some),
+    }
+}
+
 /// The dialect in which a caller wants to be answered where the path does not say.
 pub(crate) fn speaks(headers: &HeaderMap) -> Dialect {
     if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {
@@ -84,6 +102,8 @@ pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
         Dialect::AnthropicMessages
     } else if path.starts_with("/v1/chat/") {
         Dialect::OpenaiChat
+    } else if path == "/mcp" || path.starts_with("/mcp/") {
+        Dialect::Mcp
     } else {
         speaks(headers)
     }

@@ -3,9 +3,10 @@
 use crate::advise;
 use crate::body::{Buffered, OutBody};
 use crate::call::{self, Asked};
+use crate::mcp;
 use crate::open::killed_refusal;
 use crate::respond;
-use crate::route::{self, NoRoute, Route, USER, VOUCHER};
+use crate::route::{self, NoRoute, Route, SESSION, USER, VOUCHER};
 use crate::worker::{Shared, Worker};
 use cordon_identity::{AuthError, KeyKind, Principal, Target};
 use cordon_pipeline::{Caller, Refusal, Why};
@@ -46,7 +47,11 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     };
     result.unwrap_or_else(|refusal| {
         tracing::debug!(request = %id, why = refusal.why.name(), status = refusal.status, "refused");
-        respond::refusal(dialect, id, &refusal)
+        let mut response = respond::refusal(dialect, id, &refusal);
+        if dialect == Dialect::Mcp {
+            mcp::challenge(&mut response);
+        }
+        response
     })
 }
 
@@ -84,8 +89,13 @@ async fn answer(
         other => other,
     };
     let now = shared.clock.now();
-    let admitted = addressed(shared, &parts).and_then(|()| authenticate(shared, &parts.headers, now));
-    let (principal, user) = admitted.inspect_err(|refusal| {
+    let admitted = addressed(shared, &parts).and_then(|()| {
+        let session = route::single(&parts.headers, SESSION.as_str());
+        let session = session.map_err(|text| Refusal::new(400, Why::Header, text))?.map(str::to_owned);
+        let (principal, user) = authenticate(shared, &parts.headers, now)?;
+        Ok((principal, user, session))
+    });
+    let (principal, user, session) = admitted.inspect_err(|refusal| {
         // Before a credential holds, a stranger could fill the disk with records: these are counted instead, and
         // the counts are recorded.
         shared.recorder.turned_away(refusal.why);
@@ -100,9 +110,14 @@ async fn answer(
         principal,
         user,
         started: shared.clock.ticks(),
+        session,
     };
     if is_killed(&asked) {
-        let op = if let Ok(Route::Call(op) | Route::Advise(op)) = route { op } else { Operation::Models };
+        let op = match route {
+            Ok(Route::Call(op) | Route::Advise(op)) => op,
+            Ok(Route::Mcp(_)) => Operation::McpSession,
+            _ => Operation::Models,
+        };
         return Err(call::refuse(&asked, op, killed_refusal()).await);
     }
     match route {
@@ -111,12 +126,13 @@ async fn answer(
         Ok(Route::Advise(op)) => advise::call(asked, op, parts.headers, body).await,
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
+        Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
         Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
     }
 }
 
 /// Whether the caller is stopped, before it is known what it asks for; the model and upstream come later.
-fn is_killed(asked: &Asked) -> bool {
+pub(crate) fn is_killed(asked: &Asked) -> bool {
     let target = Target {
         key: &asked.principal.key,
         agent: Some(&asked.principal.agent),
@@ -226,8 +242,8 @@ fn no_route(none: &NoRoute) -> Refusal {
             404,
             Why::Route,
             "no such route; this gateway carries POST /v1/chat/completions, /v1/messages, \
-             /v1/messages/count_tokens, GET /v1/models, and POST /cordon/v1/sessions, /cordon/v1/authorize and \
-             /cordon/v1/report",
+             /v1/messages/count_tokens, GET /v1/models, for tools /mcp, and POST /cordon/v1/sessions, \
+             /cordon/v1/authorize and /cordon/v1/report",
         ),
         NoRoute::Method(allowed) => Refusal {
             param: Some((*allowed).to_owned()),

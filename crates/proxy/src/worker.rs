@@ -1,6 +1,7 @@
 //! What every request needs: the rules in force, the keys, the ledger, the clocks, one upstream client a thread.
 
 use crate::body::BodyLimits;
+use crate::mcp::Hub;
 use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
 use cordon_identity::{Keyring, KillSwitch};
@@ -9,7 +10,7 @@ use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Gate, Recorder};
 use cordon_policy::Budgets;
 use cordon_types::{Clock, Digest, Entropy, ModelName};
-use cordon_upstream::Client;
+use cordon_upstream::{Client, Spawn, ToolServers};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -73,6 +74,10 @@ pub struct Shared {
     pub limits: Limits,
     /// Names under which callers may reach this gateway: lower case, without port; any when empty.
     pub trusted_hosts: Arc<[String]>,
+    /// The listener is reachable from this machine alone.
+    pub loopback: bool,
+    /// Tool servers, and the sessions of their clients.
+    pub hub: Hub,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Turns true when Cordon drains.
@@ -94,13 +99,21 @@ pub struct Worker {
     /// What all threads share.
     pub shared: Arc<Shared>,
     upstream: ArcSwap<Client>,
+    tools: ArcSwap<ToolServers>,
+    /// Starts tasks on this thread.
+    pub(crate) spawner: Arc<dyn Spawn>,
 }
 
 impl Worker {
     /// A worker over what is shared, with its own way out.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, upstream: Client) -> Self {
-        Self { shared, upstream: ArcSwap::from_pointee(upstream) }
+    pub fn new(shared: Arc<Shared>, upstream: Client, tools: ToolServers, spawner: Arc<dyn Spawn>) -> Self {
+        Self {
+            shared,
+            upstream: ArcSwap::from_pointee(upstream),
+            tools: ArcSwap::from_pointee(tools),
+            spawner,
+        }
     }
 
     /// This thread's way out.
@@ -111,6 +124,17 @@ impl Worker {
     /// Closes upstream connections that have been idle for too long.
     pub fn expire_idle(&self) {
         self.upstream.load().expire();
+        self.tools.load().expire();
+    }
+
+    /// This thread's way to tool servers.
+    pub(crate) fn tools(&self) -> Arc<ToolServers> {
+        self.tools.load_full()
+    }
+
+    /// Replaces the way to tool servers, at a reload.
+    pub fn replace_tools(&self, tools: ToolServers) {
+        self.tools.store(Arc::new(tools));
     }
 
     /// Replaces the way out, at a reload. Exchanges under way end on the old one.

@@ -90,7 +90,7 @@ impl Script {
     #[must_use]
     pub fn whole(&self, dialect: Dialect) -> Vec<u8> {
         match dialect {
-            Dialect::OpenaiChat => {
+            Dialect::OpenaiChat | Dialect::Mcp => {
                 let choices: Vec<Value> =
                     self.choices.iter().enumerate().map(|(at, pieces)| choice(at, pieces)).collect();
                 json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
@@ -114,7 +114,7 @@ impl Script {
     #[must_use]
     pub fn stream(&self, dialect: Dialect, cuts: &mut Cuts) -> Vec<u8> {
         match dialect {
-            Dialect::OpenaiChat => self.chunks_of_choices(cuts),
+            Dialect::OpenaiChat | Dialect::Mcp => self.chunks_of_choices(cuts),
             Dialect::AnthropicMessages => {
                 messages(self.choices.first().map(Vec::as_slice).unwrap_or_default(), cuts)
             }

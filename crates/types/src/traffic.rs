@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A provider's wire format.
+/// A wire format: a model provider's, or that of tool servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
@@ -10,11 +10,16 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic Messages and token counting.
     AnthropicMessages,
+    /// Model Context Protocol, JSON-RPC with tool servers. No model speaks it.
+    Mcp,
 }
 
 impl Dialect {
-    /// Every dialect, in a fixed order.
+    /// Every dialect that models speak, in a fixed order.
     pub const ALL: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::AnthropicMessages];
+
+    /// Every dialect that a record may name.
+    pub const RECORDED: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::AnthropicMessages, Dialect::Mcp];
 
     /// The name that config, records and metrics use.
     #[must_use]
@@ -22,6 +27,7 @@ impl Dialect {
         match self {
             Dialect::OpenaiChat => "openai-chat",
             Dialect::AnthropicMessages => "anthropic-messages",
+            Dialect::Mcp => "mcp",
         }
     }
 }
@@ -37,6 +43,22 @@ pub enum Operation {
     CountTokens,
     /// `GET /v1/models`, `GET /v1/models/{id}`
     Models,
+    /// MCP: the list of tools.
+    ToolsList,
+    /// MCP: a tool's call.
+    ToolsCall,
+    /// MCP: the list of resources, or of their templates.
+    ResourcesList,
+    /// MCP: a resource's content, or word of its changes.
+    ResourcesRead,
+    /// MCP: the list of prompts.
+    PromptsList,
+    /// MCP: a prompt's text.
+    PromptsGet,
+    /// MCP: completion of an argument.
+    Complete,
+    /// MCP: everything else: the handshake, discovery, streams, what is no method.
+    McpSession,
     /// `POST /cordon/v1/sessions`
     Sessions,
     /// `POST /cordon/v1/authorize`
@@ -47,11 +69,19 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in a fixed order.
-    pub const ALL: [Operation; 7] = [
+    pub const ALL: [Operation; 15] = [
         Operation::ChatCompletions,
         Operation::Messages,
         Operation::CountTokens,
         Operation::Models,
+        Operation::ToolsList,
+        Operation::ToolsCall,
+        Operation::ResourcesList,
+        Operation::ResourcesRead,
+        Operation::PromptsList,
+        Operation::PromptsGet,
+        Operation::Complete,
+        Operation::McpSession,
         Operation::Sessions,
         Operation::Authorize,
         Operation::Report,
@@ -65,6 +95,14 @@ impl Operation {
             Operation::Messages => "messages",
             Operation::CountTokens => "messages.count_tokens",
             Operation::Models => "models",
+            Operation::ToolsList => "tools.list",
+            Operation::ToolsCall => "tools.call",
+            Operation::ResourcesList => "resources.list",
+            Operation::ResourcesRead => "resources.read",
+            Operation::PromptsList => "prompts.list",
+            Operation::PromptsGet => "prompts.get",
+            Operation::Complete => "completion.complete",
+            Operation::McpSession => "mcp.session",
             Operation::Sessions => "sessions",
             Operation::Authorize => "tools.authorize",
             Operation::Report => "tools.report",

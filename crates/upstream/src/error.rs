@@ -120,6 +120,15 @@ pub enum UpstreamError {
         /// The status.
         status: u16,
     },
+    /// A tool server's program could not be started.
+    #[error("the server could not be started: {reason}")]
+    Start {
+        /// The system's words.
+        reason: String,
+    },
+    /// A tool server's program has ended.
+    #[error("the server has ended")]
+    Ended,
     /// The answer's head is larger than the limit.
     #[error("the answer's head is larger than permitted")]
     TooLarge,
@@ -146,6 +155,8 @@ impl UpstreamError {
             Self::BadResponse { .. } => "bad_response",
             Self::Redirect { .. } => "redirect",
             Self::TooLarge => "too_large",
+            Self::Start { .. } => "start",
+            Self::Ended => "ended",
         }
     }
 
@@ -160,6 +171,7 @@ impl UpstreamError {
             Self::Resolve { .. } | Self::AddressRefused { .. } | Self::Connect { .. } | Self::Tls { .. } => {
                 "the model's provider cannot be reached; try again later"
             }
+            Self::Start { .. } | Self::Ended => "the tool server is not running; try again later",
             Self::TimeoutConnect { .. } | Self::TimeoutHead { .. } => {
                 "the model's provider did not answer in time; try again later"
             }

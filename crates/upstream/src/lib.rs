@@ -1,4 +1,5 @@
-//! Outbound HTTP: the only way in which Cordon reaches a model provider, and ([`Peer`]) a witness.
+//! Outbound: the only way in which Cordon reaches a model provider, a tool server ([`ToolServers`], [`Child`]), and
+//! ([`Peer`]) a witness.
 //!
 //! ```text
 //! send(permit, upstream, request)
@@ -31,6 +32,7 @@ mod pool;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use address::{AddressClass, classify};
 pub use body::{Incoming, IncomingBody};
@@ -40,3 +42,4 @@ pub use delivery::{Delivery, Line};
 pub use error::{Phase, UpstreamError};
 pub use peer::{Peer, PeerAnswer};
 pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};
+pub use tools::{Child, ChildSettings, Line as ChildLine, ToolRequest, ToolServers};

@@ -71,6 +71,11 @@ impl BaseUrl {
         &self.prefix
     }
 
+    /// The prefix, which the base then has no more: for a server that is one path.
+    pub(crate) fn take_prefix(&mut self) -> String {
+        std::mem::take(&mut self.prefix)
+    }
+
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }

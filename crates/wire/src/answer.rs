@@ -95,7 +95,8 @@ pub fn parse_answer(op: Operation, body: Bytes, limits: &Limits) -> Result<Answe
         Operation::ChatCompletions => (Dialect::OpenaiChat, &crate::openai::answer::TABLE),
         Operation::Messages => (Dialect::AnthropicMessages, &crate::anthropic::answer::TABLE),
         Operation::CountTokens => (Dialect::AnthropicMessages, &crate::anthropic::answer::COUNT_TABLE),
-        _ => (Dialect::OpenaiChat, &MODELS),
+        Operation::Models => (Dialect::OpenaiChat, &MODELS),
+        _ => return Err(WireError::new(WireCode::Unsupported, "this operation is no model's")),
     };
     let mut walked = table.walk(doc, limits)?;
     let mut found = match op {
@@ -170,6 +171,9 @@ impl Answer {
         match self.dialect {
             Dialect::OpenaiChat => self.deny_openai(doc, &denied, &mut all),
             Dialect::AnthropicMessages => self.deny_anthropic(doc, &denied, &mut all),
+            Dialect::Mcp => {
+                return Err(WireError::new(WireCode::Unsupported, "no model speaks this dialect"));
+            }
         }
         Ok(apply(&self.body, all)?.into())
     }

@@ -6,6 +6,7 @@
 
 use crate::json::{Doc, Kind, escape_into, scan};
 use crate::limits::Limits;
+use crate::mcp;
 use bytes::Bytes;
 use cordon_types::{Dialect, RequestId};
 
@@ -44,6 +45,7 @@ pub fn error_event(dialect: Dialect, e: &ApiError<'_>) -> Bytes {
     match dialect {
         Dialect::OpenaiChat => format!("data: {body}\n\n").into(),
         Dialect::AnthropicMessages => format!("event: error\ndata: {body}\n\n").into(),
+        Dialect::Mcp => format!("event: message\ndata: {body}\n\n").into(),
     }
 }
 
@@ -65,6 +67,15 @@ fn body(dialect: Dialect, e: &ApiError<'_>) -> String {
             member(&mut out, ",\"message\":", e.message);
             member(&mut out, "},\"request_id\":", &e.request_id.to_string());
             out.push('}');
+        }
+        // An answer to no request that could be read: one whose id is known is composed by `mcp`.
+        Dialect::Mcp => {
+            out.push_str("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":");
+            out.push_str(&mcp::refusal_code(e.code).number().to_string());
+            member(&mut out, ",\"message\":", e.message);
+            member(&mut out, ",\"data\":{\"code\":", e.code);
+            member(&mut out, ",\"requestId\":", &e.request_id.to_string());
+            out.push_str("}}}");
         }
     }
     out

@@ -17,6 +17,7 @@ pub mod json;
 pub mod table;
 
 pub mod anthropic;
+pub mod mcp;
 pub mod openai;
 
 mod answer;

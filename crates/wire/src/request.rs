@@ -118,7 +118,7 @@ pub fn parse_request(op: Operation, body: Bytes, limits: &Limits) -> Result<Requ
             (&*crate::anthropic::request::COUNT_TABLE, crate::anthropic::request::facts)
         }
         _ => {
-            return Err(WireError::new(WireCode::Unsupported, "this operation takes no body"));
+            return Err(WireError::new(WireCode::Unsupported, "this operation takes no model's body"));
         }
     };
     let tape = scan(&body, limits)?;

@@ -31,6 +31,10 @@ pub struct Frame {
     pub data: Bytes,
     /// What its comments, `id` and `retry` lines say, joined by LF: nobody's words, but they go to the caller too.
     pub aside: String,
+    /// Its `id`, when it has one: where a broken stream goes on from.
+    pub id: Option<String>,
+    /// After how many milliseconds it wants to be asked again.
+    pub retry: Option<u64>,
     /// Where the data stands in `raw`, when it is one line (so that it can be changed in place).
     pub(crate) span: Option<Range<usize>>,
     /// How many data lines there are.
@@ -72,6 +76,8 @@ struct Building {
     event: Option<String>,
     data: SmallVec<[Range<usize>; 2]>,
     aside: String,
+    id: Option<String>,
+    retry: Option<u64>,
 }
 
 impl SseReader {
@@ -205,6 +211,11 @@ impl SseReader {
                 Ok(())
             }
             b"" | b"id" | b"retry" => {
+                match name {
+                    b"id" => self.frame.id = Some(value.to_owned()),
+                    b"retry" => self.frame.retry = value.parse().ok(),
+                    _ => {}
+                }
                 if !self.frame.aside.is_empty() {
                     self.frame.aside.push('\n');
                 }
@@ -219,14 +230,14 @@ impl SseReader {
     fn take(&mut self, end: usize) -> Frame {
         let raw = self.buf.split_to(end).freeze();
         (self.line, self.scanned) = (0, 0);
-        let Building { event, data, aside, .. } = std::mem::take(&mut self.frame);
+        let Building { event, data, aside, id, retry, .. } = std::mem::take(&mut self.frame);
         let line = |r: &Range<usize>| raw.get(r.clone()).unwrap_or(b"");
         let (joined, span) = match data.as_slice() {
             [] => (Bytes::new(), None),
             [one] => (raw.slice(one.clone()), Some(one.clone())),
             many => (many.iter().map(line).collect::<Vec<_>>().join(&b'\n').into(), None),
         };
-        Frame { event, data: joined, aside, span, data_lines: data.len(), raw }
+        Frame { event, data: joined, aside, id, retry, span, data_lines: data.len(), raw }
     }
 
     fn too_long(&self) -> WireError {

@@ -266,6 +266,7 @@ fn read(op: Operation, frame: &Frame, parts: &mut Parts, limits: &Limits) -> Res
             crate::openai::stream::parts(doc, parts)?;
             parts.rest(walked, false);
         }
+        Dialect::Mcp => return Err(broken("no model speaks this dialect")),
         Dialect::AnthropicMessages => {
             let name = doc.get(0, "type").and_then(|t| doc.string(t));
             if name.as_deref() != frame.event.as_deref() {
@@ -342,6 +343,7 @@ impl Event {
         let rendered = match dialect(self.op)? {
             Dialect::OpenaiChat => crate::openai::stream::render(doc, &plan),
             Dialect::AnthropicMessages => crate::anthropic::stream::render(doc, &plan),
+            Dialect::Mcp => return Err(bad("no model speaks this dialect")),
         };
         let mut out = rendered.before.into_bytes();
         if let Some(patches) = rendered.patches {

@@ -58,7 +58,7 @@ impl Answer {
     fn whole(&mut self, dialect: Dialect, body: &Value) {
         self.fail(body);
         match dialect {
-            Dialect::OpenaiChat => {
+            Dialect::OpenaiChat | Dialect::Mcp => {
                 let message = at(body, "/choices/0/message");
                 self.text.push_str(text(at(message, "/content")));
                 for call in list(at(message, "/tool_calls")) {
@@ -87,7 +87,7 @@ impl Answer {
         let Ok(event) = serde_json::from_str::<Value>(data) else { return };
         self.fail(&event);
         match dialect {
-            Dialect::OpenaiChat => {
+            Dialect::OpenaiChat | Dialect::Mcp => {
                 let delta = at(&event, "/choices/0/delta");
                 self.text.push_str(text(&delta["content"]));
                 for call in list(&delta["tool_calls"]) {

@@ -127,7 +127,7 @@ fn request(
     body: &Value,
 ) -> Result<Request<Full<Bytes>>, AppError> {
     let (path, scheme, name) = match dialect {
-        Dialect::OpenaiChat => ("/v1/chat/completions", "Bearer ", header::AUTHORIZATION),
+        Dialect::OpenaiChat | Dialect::Mcp => ("/v1/chat/completions", "Bearer ", header::AUTHORIZATION),
         Dialect::AnthropicMessages => ("/v1/messages", "", header::HeaderName::from_static("x-api-key")),
     };
     let mut request = Request::builder()

@@ -49,7 +49,7 @@ impl Prompt {
     pub(super) fn tool(self, name: &str) -> Self {
         let (about, schema) = ("a tool of the demo's", json!({"type": "object", "properties": {}}));
         let tool = match self.dialect {
-            Dialect::OpenaiChat => json!({
+            Dialect::OpenaiChat | Dialect::Mcp => json!({
                 "type": "function",
                 "function": {"name": name, "description": about, "parameters": schema},
             }),
@@ -69,7 +69,7 @@ impl Prompt {
     pub(super) fn result(self, text: &str) -> Self {
         let mut prompt = self.user("Read the page and tell me what it says.");
         match prompt.dialect {
-            Dialect::OpenaiChat => prompt.messages.extend([
+            Dialect::OpenaiChat | Dialect::Mcp => prompt.messages.extend([
                 json!({"role": "assistant", "content": null, "tool_calls": [
                     {"id": "call_1", "type": "function",
                      "function": {"name": "read_page", "arguments": "{\"page\":\"7\"}"}},
@@ -95,7 +95,7 @@ impl Prompt {
         body.insert("model".to_owned(), json!(self.model));
         body.insert("stream".to_owned(), json!(self.stream));
         match (self.dialect, self.system) {
-            (Dialect::OpenaiChat, Some(text)) => {
+            (Dialect::OpenaiChat | Dialect::Mcp, Some(text)) => {
                 messages.insert(0, json!({"role": "system", "content": text}));
             }
             (Dialect::AnthropicMessages, Some(text)) => {

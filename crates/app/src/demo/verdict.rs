@@ -33,7 +33,7 @@ pub(super) fn judge(number: usize, played: &Played, evidence: &Evidence) -> Scen
         title: script.title,
         work: script.kind == Kind::Work,
         dialect: match script.dialect {
-            Dialect::OpenaiChat => "openai",
+            Dialect::OpenaiChat | Dialect::Mcp => "openai",
             Dialect::AnthropicMessages => "anthropic",
         },
         stream: script.stream,

@@ -228,7 +228,8 @@ fn line(index: u64, record: Option<&Record>) -> Line {
         Some(Record::Intent(r)) => {
             line.what = "intent";
             line.reason = r.judged.reason.map_or("", Reason::name);
-            line.about = r.model.as_ref().map(name).unwrap_or_default();
+            let tool = r.call.as_ref().map(|c| &c.tool);
+            line.about = r.model.as_ref().or(tool).map(name).unwrap_or_default();
             line.findings = found(&r.judged);
         }
         Some(Record::Outcome(r)) => {

@@ -206,7 +206,7 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
         key: f.opt("key", key)?,
         user: f.opt("user", linkable)?,
         operation: f.must("op", |v| Operation::ALL.into_iter().find(|o| v.as_str() == Some(o.name())))?,
-        dialect: f.must("dia", |v| Dialect::ALL.into_iter().find(|d| v.as_str() == Some(d.name())))?,
+        dialect: f.must("dia", |v| Dialect::RECORDED.into_iter().find(|d| v.as_str() == Some(d.name())))?,
         model: f.opt("model", name)?,
         upstream: f.opt("up", |v| UpstreamId::new(v.as_str()?).ok())?,
         mode: f.must("mode", mode)?,

@@ -108,7 +108,7 @@ impl From<cordon_types::Labels> for Labels {
 /// The call of a tool, where the exchange is one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ToolCalled {
-    /// Which, as `server__tool`.
+    /// Which, by the name that the manifest uses; also a resource or prompt, as `server__resources/read`.
     pub tool: Name,
     /// What it does, by the operator's word.
     pub effect: Option<Effect>,

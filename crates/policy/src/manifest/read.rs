@@ -5,7 +5,9 @@
 //! ([`PolicySet::build`](crate::PolicySet::build) does).
 
 use super::fields::{Fields, described, nearest, shown_key};
-use super::{Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, Uninspected, UserTurns};
+use super::{
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, Uninspected, UserTurns,
+};
 use cordon_types::{AgentId, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
 use toml::{Table, Value};
 
@@ -66,6 +68,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
     let features = read_features(&mut f);
     let betas = f.texts("betas").unwrap_or_default();
     check_names(&mut f, "betas", &betas, 128);
+    let mcp = read_interactions(&mut f);
     let uninspected =
         f.choice("uninspected", &[("refuse", Uninspected::Refuse), ("allow", Uninspected::Allow)]);
     let max_output_tokens = f.count("max_output_tokens", 1 << 40);
@@ -102,6 +105,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
         data,
         features,
         betas,
+        mcp,
         max_output_tokens,
         user_turns,
         flow,
@@ -212,6 +216,16 @@ fn check_groups(f: &mut Fields<'_>, groups: &[String]) {
             f.problem(&format!("groups[{i}]"), "is no group name", "use 1 to 64 of a-z, 0-9, `-`, `_`, `.`");
         }
     }
+}
+
+fn read_interactions(f: &mut Fields<'_>) -> Vec<Interaction> {
+    let names = f.texts("mcp").unwrap_or_default();
+    let choices = Interaction::ALL.map(|i| (i.name(), i));
+    let mut out = Vec::new();
+    for (i, name) in names.into_iter().enumerate() {
+        out.extend(f.choose(&format!("mcp[{i}]"), &Value::String(name), &choices));
+    }
+    out
 }
 
 fn read_features(f: &mut Fields<'_>) -> Vec<Feature> {

@@ -1,0 +1,424 @@
+//! Calls: of a tool, for a resource's content or word of its changes, for a prompt, for a completion.
+//!
+//! ```text
+//! name --server--> known, shown --judged, intent durable--> server --Flow--> answer
+//! ```
+
+use crate::body::OutBody;
+use crate::call::{self, own_scopes};
+use crate::mcp::context::{Context, Fail, operation};
+use crate::mcp::failure::Failure;
+use crate::mcp::flow::Flow;
+use crate::mcp::link::{Ask, Link};
+use crate::mcp::lists::learn_tools;
+use crate::mcp::mirror;
+use crate::mcp::park::Parked;
+use crate::mcp::questions::STATE;
+use crate::mcp::server::Server;
+use crate::mcp::target::{self, Target};
+use crate::open::Open;
+use cordon_ledger::custody::Salted;
+use cordon_pipeline::{CallSeen, End, Refusal, Tally, Why, hands};
+use cordon_policy::{Interaction, ReasonCode};
+use cordon_types::{Digest, Operation};
+use cordon_wire::json::{Doc, scan};
+use cordon_wire::mcp::{Edits, ErrorCode, Id, Message, Method, render, string};
+use http::Response;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A call whose server is known.
+pub(crate) struct Call {
+    pub method: Method,
+    pub server: Arc<Server>,
+    /// What the judge knows it by: a tool's own name, or the method's.
+    pub tool: String,
+    /// What the judge looks at, and what leaves: JSON text of an object.
+    pub arguments: String,
+    /// What `Mcp-Name` says.
+    pub name: Option<String>,
+}
+
+pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Message) -> Response<OutBody> {
+    let op = operation(method);
+    let Some(mut call) = find(&context, method, message) else {
+        return context.refused(id, op, unknown(method)).await;
+    };
+    let tickets = match call::admit(&context.asked, own_scopes(&context.asked, &context.gate)) {
+        Ok(ticket) => vec![ticket],
+        Err(refusal) => return refused(&context, id, op, &call, message, Tally::default(), refusal).await,
+    };
+    if context.asked.is_killed_at(call.server.id()) {
+        let refusal = crate::open::killed_refusal();
+        return refused(&context, id, op, &call, message, Tally::default(), refusal).await;
+    }
+    let now = context.asked.worker.shared.clock.now();
+    let shown = hands::offered(&context.gate, &context.asked.principal, call.server.id(), &call.tool, now);
+    // One answer for what is not there and what the agent may not have.
+    if !shown {
+        let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
+        record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
+        return context.failed(id, &unknown(method));
+    }
+    let link = match ready(&context, &call).await {
+        Ok(Some(link)) => link,
+        Ok(None) => {
+            let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
+            record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
+            return context.failed(id, &unknown(method));
+        }
+        Err(failure) => return unreachable(&context, id, op, &call, message, &failure).await,
+    };
+    if context.revision.is_stateless()
+        && method == Method::ToolsCall
+        && let Err(text) = mirror::agree(&call, &context.headers, &context.gate.limits)
+    {
+        let fail = Fail::new(400, Why::Header, ErrorCode::HeaderMismatch, text);
+        return context.refused(id, op, fail).await;
+    }
+    let mut tally = Tally { received: message.len() as u64, ..Tally::default() };
+    let judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
+    let judged = match judged {
+        Ok(judged) => judged,
+        Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
+    };
+    call.arguments = judged.arguments;
+    let (parked, inputs) = match come_back(&context, &call, message, &mut tally, now) {
+        Ok(found) => found,
+        Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
+    };
+    let back = Back { parked, inputs };
+    context.asked.worker.shared.metrics.found(&tally, "prompt");
+    carry(context, link, call, judged.permit, tally, tickets, (id, message), back).await
+}
+
+/// What the client came back with.
+struct Back {
+    parked: Option<Parked>,
+    inputs: Inputs,
+}
+
+/// Intent, server, answer.
+#[expect(clippy::too_many_arguments, reason = "all that was found out about one call")]
+async fn carry(
+    mut context: Context,
+    link: Arc<Link>,
+    call: Call,
+    permit: cordon_policy::Permit,
+    tally: Tally,
+    tickets: Vec<cordon_pipeline::meter::Ticket>,
+    (id, message): (&Id, &Message),
+    Back { parked, inputs }: Back,
+) -> Response<OutBody> {
+    let op = operation(call.method);
+    let cancelled = context.session.as_ref().map(|s| s.begin(id));
+    let Ok(place) = call.server.places.clone().try_acquire_owned() else {
+        let refusal = Refusal::new(
+            503,
+            Why::Limit,
+            "the tool server has as many calls as it may have; try again shortly",
+        );
+        return refused(&context, id, op, &call, message, tally, refusal).await;
+    };
+    let open = match intent(&mut context, &call, message, tally, tickets).await {
+        Ok(open) => open,
+        Err(refusal) => return context.failed(id, &Fail::refusal(&refusal)),
+    };
+    let mut ask = ask_of(&context, &call, message, inputs);
+    if call.method == Method::ToolsCall && link.revision.is_stateless() {
+        ask.headers = mirror::outgoing(&call, &context.gate.limits);
+    }
+    let flow = Flow::new(context, open, link, call, permit, id.clone(), message, cancelled, place);
+    match parked {
+        Some(parked) => flow.resume(parked.replies, parked.questions, message).await,
+        None => flow.run(ask).await,
+    }
+}
+
+/// What a client came back with: a call that waited for it, or the inputs that its server asked for, judged.
+fn come_back(
+    context: &Context,
+    call: &Call,
+    message: &Message,
+    tally: &mut Tally,
+    now: u64,
+) -> Result<(Option<Parked>, Inputs), Refusal> {
+    let gone = || {
+        Refusal::new(
+            400,
+            Why::Wire(cordon_wire::WireCode::UnknownVariant),
+            "no call waits under this `requestState`",
+        )
+    };
+    let Some(state) = message.text("requestState") else {
+        return Ok((None, judged_inputs(context, call, message, tally, now)?));
+    };
+    let Some(token) = state.strip_prefix(STATE) else {
+        return Ok((None, judged_inputs(context, call, message, tally, now)?));
+    };
+    let (key, request) = (&context.asked.principal.key, call.digest());
+    let fits = |p: &Parked| p.key == *key && p.request == request;
+    let parked = context.asked.worker.shared.hub.unpark(token, fits).ok_or_else(gone)?;
+    Ok((Some(parked), Vec::new()))
+}
+
+/// Members of the parameters: key and JSON text.
+type Inputs = Vec<(&'static str, String)>;
+
+fn judged_inputs(
+    context: &Context,
+    call: &Call,
+    message: &Message,
+    tally: &mut Tally,
+    now: u64,
+) -> Result<Inputs, Refusal> {
+    let exchange = context.exchange(call);
+    let mut out = Vec::new();
+    if let Some(node) = message.get("inputResponses") {
+        out.push(("inputResponses", hands::reply(&exchange, message.raw(node), tally, now)?));
+    }
+    // The server's own, and opaque: it comes back to where it is from.
+    out.extend(message.get("requestState").map(|n| ("requestState", message.raw(n).to_owned())));
+    Ok(out)
+}
+
+impl Call {
+    /// What is asked, so that nothing else can be taken for it.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for part in [self.method.name(), self.server.id().as_str(), &self.tool, &self.arguments] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Digest(hash.finalize().into())
+    }
+}
+
+/// What the server is asked.
+fn ask_of(context: &Context, call: &Call, message: &Message, inputs: Inputs) -> Ask {
+    let tape = scan(call.arguments.as_bytes(), &context.gate.limits).unwrap_or_default();
+    let doc = Doc::new(call.arguments.as_bytes(), &tape);
+    let mut params = Vec::new();
+    if call.method == Method::ToolsCall {
+        params.push(("name", string(&call.tool)));
+        params.push(("arguments", call.arguments.clone()));
+    } else {
+        for key in call.method.params() {
+            if let Some(value) = doc.get(0, key) {
+                params.push((*key, String::from_utf8_lossy(doc.raw(value)).into_owned()));
+            }
+        }
+    }
+    params.extend(inputs);
+    let log = context.log.clone().filter(|_| context.allows(Interaction::Logging));
+    Ask {
+        method: call.method.name(),
+        params,
+        name: call.name.clone(),
+        headers: Vec::new(),
+        progress: message.meta("progressToken").is_some(),
+        log,
+        abilities: context.abilities.clone(),
+    }
+}
+
+/// The call's server, and what is to be judged.
+fn find(context: &Context, method: Method, message: &Message) -> Option<Call> {
+    let doc = message.doc();
+    let judged = |target: Target, key: u32| {
+        let mut edits = Edits::default();
+        edits.replace(key, string(&target.name));
+        let body = message.body().unwrap_or(0);
+        for extra in ["_meta", "inputResponses", "requestState"] {
+            edits.unset(doc, body, extra);
+        }
+        let arguments = render(doc, body, &edits);
+        let tool = method.name().to_owned();
+        Call { method, server: target.server, tool, arguments, name: Some(target.name) }
+    };
+    match method {
+        Method::ToolsCall => {
+            let target = target::by_name(context, &message.text("name")?)?;
+            let arguments = message.get("arguments").map_or("{}", |n| message.raw(n)).to_owned();
+            let name = Some(target.name.clone());
+            Some(Call { method, server: target.server, tool: target.name, arguments, name })
+        }
+        Method::PromptsGet => {
+            let key = message.get("name")?;
+            Some(judged(target::by_name(context, &doc.string(key)?)?, key))
+        }
+        Method::Complete => {
+            let of = message.get("ref")?;
+            let (key, target) = match doc.given(of, "name") {
+                Some(key) => (key, target::by_name(context, &doc.string(key)?)?),
+                None => {
+                    let key = doc.given(of, "uri")?;
+                    (key, target::by_uri(context, &doc.string(key)?)?)
+                }
+            };
+            Some(Call { name: None, ..judged(target, key) })
+        }
+        _ => {
+            let key = message.get("uri")?;
+            let mut call = judged(target::by_uri(context, &doc.string(key)?)?, key);
+            // Who may read a resource may hear of its changes.
+            Method::ResourcesRead.name().clone_into(&mut call.tool);
+            Some(call)
+        }
+    }
+}
+
+/// The connection, once the tool is known and clean; `None` when it is not.
+async fn ready(context: &Context, call: &Call) -> Result<Option<Arc<Link>>, Failure> {
+    let link = context.link(&call.server).await?;
+    if call.method != Method::ToolsCall {
+        return Ok(Some(link));
+    }
+    let known = || {
+        let set = call.server.tools();
+        set.as_ref().as_ref().and_then(|s| s.tools.get(&call.tool)).map(|d| !d.poisoned)
+    };
+    if known().is_none() {
+        match learn_tools(context, &link).await {
+            Err(failure) if failure.forgotten => {
+                context.drop_link(&link);
+                let link = context.link(&call.server).await?;
+                learn_tools(context, &link).await?;
+                return Ok(known().unwrap_or(false).then_some(link));
+            }
+            other => other?,
+        }
+    }
+    Ok(known().unwrap_or(false).then_some(link))
+}
+
+fn unknown(method: Method) -> Fail {
+    let what = match method {
+        Method::ToolsCall => "there is no such tool, or this agent may not use it",
+        Method::PromptsGet => "there is no such prompt, or this agent may not use it",
+        Method::Complete => "there is nothing of that name to complete, or this agent may not use it",
+        _ => "there is no such resource, or this agent may not read it",
+    };
+    Fail::new(404, Why::Route, ErrorCode::InvalidParams, what)
+}
+
+/// Makes the intent durable.
+async fn intent(
+    context: &mut Context,
+    call: &Call,
+    message: &Message,
+    tally: Tally,
+    tickets: Vec<cordon_pipeline::meter::Ticket>,
+) -> Result<Open, Refusal> {
+    let shared = context.asked.worker.shared.clone();
+    let body = message.raw(0).as_bytes();
+    let salted = shared.commit.then(|| Salted::new(shared.entropy.as_ref(), body));
+    let about = context.asked.about(operation(call.method));
+    let name = hands::full_name(call.server.id(), &call.tool);
+    let seen = CallSeen {
+        server: Some(call.server.id()),
+        tool: Some(&name),
+        bytes: call.arguments.len() as u64,
+        tally: &tally,
+        session: context.asked.session.as_deref(),
+        advisory: false,
+    };
+    let commitment = salted.as_ref().map(|s| s.commitment);
+    let leaf = shared.recorder.call_intent(&about, &context.gate, &seen, commitment, shared.clock.now());
+    let appended = match salted {
+        Some(salted) => shared.ledger.append_salted(leaf, salted.salt),
+        None => shared.ledger.append(leaf),
+    };
+    let deadline = Instant::now() + call.server.settings.timeout.min(shared.limits.total);
+    let mut open =
+        Open::of_call(&mut context.asked, &context.gate, about, call.server.id(), tickets, deadline);
+    // The outcome says of which tool the call was, and how it was judged.
+    open.tally.calls = tally.calls;
+    open.begun(appended, message.len() as u64).await
+}
+
+/// A refusal of the judge's: the agent reads why, as the result of its call.
+async fn refused(
+    context: &Context,
+    id: &Id,
+    op: Operation,
+    call: &Call,
+    message: &Message,
+    tally: Tally,
+    refusal: Refusal,
+) -> Response<OutBody> {
+    let told = record_refusal(context, op, call, message, &tally, &refusal).await;
+    if call.method == Method::ToolsCall
+        && matches!(told.why, Why::Policy(_) | Why::Killed | Why::CannotSplice)
+    {
+        return context.result(id, &notice(context, &told));
+    }
+    context.failed(id, &Fail::refusal(&told))
+}
+
+async fn unreachable(
+    context: &Context,
+    id: &Id,
+    op: Operation,
+    call: &Call,
+    message: &Message,
+    failure: &Failure,
+) -> Response<OutBody> {
+    tracing::warn!(server = %call.server.id(), why = failure.name, detail = failure.detail, "a tool server failed");
+    let refusal = failure.refusal();
+    record_refusal(context, op, call, message, &Tally::default(), &refusal).await;
+    context.failed(id, &Fail::refusal(&refusal))
+}
+
+async fn record_refusal(
+    context: &Context,
+    op: Operation,
+    call: &Call,
+    message: &Message,
+    tally: &Tally,
+    refusal: &Refusal,
+) -> Refusal {
+    let shared = &context.asked.worker.shared;
+    shared.metrics.ended(op.name(), refusal.why.name());
+    shared.metrics.found(tally, "prompt");
+    let name = hands::full_name(call.server.id(), &call.tool);
+    let seen = CallSeen {
+        server: Some(call.server.id()),
+        tool: Some(&name),
+        bytes: message.len() as u64,
+        tally,
+        session: context.asked.session.as_deref(),
+        advisory: false,
+    };
+    let about = context.asked.about(op);
+    let leaf = shared.recorder.call_refused(&about, &context.gate, &seen, refusal.why, shared.clock.now());
+    match shared.ledger.append(leaf).await {
+        Ok(_) => refusal.clone(),
+        Err(_) => crate::open::ledger_refusal(),
+    }
+}
+
+/// A result in the place of one that may not be: its reader learns that, and why; a program finds it beside.
+pub(crate) fn notice(context: &Context, refusal: &Refusal) -> String {
+    let text = string(&format!("[Cordon refused this tool call: {}]", refusal.public));
+    let complete = if context.revision.is_stateless() { ",\"resultType\":\"complete\"" } else { "" };
+    let reason = string(refusal.why.name());
+    let told = match &refusal.waiting {
+        None => format!("\"status\":\"refused\",\"reason\":{reason}"),
+        Some(waiting) => format!(
+            "\"status\":\"waiting_for_approval\",\"reason\":{reason},\"approval\":{},\"expires_at\":{}",
+            string(&waiting.id.to_string()),
+            string(&cordon_types::time::rfc3339(waiting.expires_at))
+        ),
+    };
+    format!(
+        "{{\"content\":[{{\"type\":\"text\",\"text\":{text}}}],\"structuredContent\":{{\"cordon\":{{{told}}}}},\
+         \"isError\":true{complete},\"_meta\":{{\"cordon/refused\":{reason}}}}}"
+    )
+}
+
+/// How a failure of a server ends an exchange.
+pub(crate) const fn end_of(failure: &Failure) -> End {
+    End::UpstreamFailed(failure.name)
+}

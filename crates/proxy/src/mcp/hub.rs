@@ -1,0 +1,168 @@
+//! What the gateway for tools shares over all threads: the servers, the sessions of clients, calls that wait for input.
+
+use crate::mcp::link::Link;
+use crate::mcp::park::Parked;
+use crate::mcp::server::{Server, ServerSettings};
+use crate::mcp::session::Session;
+use arc_swap::ArcSwap;
+use cordon_types::{Entropy, KeyId, ServerId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Most sessions of clients, and most of one key.
+const MAX_SESSIONS: usize = 10_000;
+const MAX_SESSIONS_OF_KEY: usize = 500;
+/// A session that is not used for so long is forgotten.
+const SESSION_IDLE: Duration = Duration::from_secs(3_600);
+/// A connection to a server for clients without sessions is let go after so long.
+const LINK_IDLE: Duration = Duration::from_secs(600);
+/// Most calls that wait for input at once.
+const MAX_PARKED: usize = 1_000;
+
+/// See the module.
+#[derive(Default)]
+pub struct Hub {
+    servers: ArcSwap<BTreeMap<ServerId, Arc<Server>>>,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    links: Mutex<HashMap<(KeyId, ServerId), (Arc<Link>, Instant)>>,
+    parked: Mutex<HashMap<String, Parked>>,
+}
+
+impl Hub {
+    /// A hub with these servers.
+    #[must_use]
+    pub fn new(settings: Vec<ServerSettings>) -> Self {
+        let hub = Self::default();
+        hub.set_servers(settings);
+        hub
+    }
+
+    /// Puts other servers in force. One whose settings did not change keeps what is known of it; connections to the
+    /// others are let go.
+    pub fn set_servers(&self, settings: Vec<ServerSettings>) {
+        let old = self.servers.load_full();
+        let kept = |s: &ServerSettings| old.get(&s.id).filter(|o| o.settings == *s).cloned();
+        let new: BTreeMap<ServerId, Arc<Server>> = settings
+            .into_iter()
+            .map(|s| (s.id.clone(), kept(&s).unwrap_or_else(|| Arc::new(Server::new(s)))))
+            .collect();
+        for server in new.values() {
+            server.forget_looks();
+        }
+        let same = |id: &ServerId, server: &Arc<Server>| new.get(id).is_some_and(|n| Arc::ptr_eq(n, server));
+        lock(&self.links).retain(|(_, id), (link, _)| same(id, link.server()));
+        for session in lock(&self.sessions).values() {
+            session.keep_links(|id, link| same(id, link.server()));
+        }
+        self.servers.store(Arc::new(new));
+    }
+
+    /// All servers, by id.
+    pub fn servers(&self) -> Arc<BTreeMap<ServerId, Arc<Server>>> {
+        self.servers.load_full()
+    }
+
+    /// Keeps a new session under a new id; `None` when there are too many.
+    pub(crate) fn open(
+        &self,
+        entropy: &dyn Entropy,
+        make: impl FnOnce(String) -> Session,
+    ) -> Option<Arc<Session>> {
+        let mut sessions = lock(&self.sessions);
+        sessions.retain(|_, s| s.idle() < SESSION_IDLE);
+        let session = Arc::new(make(token(entropy)));
+        let of_key = sessions.values().filter(|s| s.key == session.key).count();
+        if sessions.len() >= MAX_SESSIONS || of_key >= MAX_SESSIONS_OF_KEY {
+            return None;
+        }
+        sessions.insert(session.id.clone(), session.clone());
+        Some(session)
+    }
+
+    /// The session of that id, for the key that opened it. SECURITY: another key's id is as unknown as none.
+    pub(crate) fn session(&self, id: &str, key: &KeyId, endpoint: Option<&ServerId>) -> Option<Arc<Session>> {
+        let found = lock(&self.sessions).get(id).cloned();
+        let found = found.filter(|s| s.key == *key && s.endpoint.as_ref() == endpoint)?;
+        found.touch();
+        Some(found)
+    }
+
+    /// Ends a session.
+    pub(crate) fn close(&self, session: &Session) {
+        lock(&self.sessions).remove(&session.id);
+        session.end();
+    }
+
+    /// The connection that clients of this key without sessions share.
+    pub(crate) fn link(&self, key: &KeyId, server: &ServerId) -> Option<Arc<Link>> {
+        let mut links = lock(&self.links);
+        links.retain(|_, (link, used)| used.elapsed() < LINK_IDLE && !link.is_over());
+        let (link, used) = links.get_mut(&(key.clone(), server.clone()))?;
+        *used = Instant::now();
+        Some(link.clone())
+    }
+
+    /// Keeps such a connection.
+    pub(crate) fn keep(&self, key: &KeyId, link: &Arc<Link>) {
+        let key = (key.clone(), link.server().id().clone());
+        lock(&self.links).insert(key, (link.clone(), Instant::now()));
+    }
+
+    /// Lets go of one that does not serve any more.
+    pub(crate) fn drop_link(&self, key: &KeyId, link: &Arc<Link>) {
+        let mut links = lock(&self.links);
+        let key = (key.clone(), link.server().id().clone());
+        if links.get(&key).is_some_and(|(l, _)| Arc::ptr_eq(l, link)) {
+            links.remove(&key);
+        }
+    }
+
+    /// Keeps a call that waits for its client's input; the token under which it is found, once.
+    pub(crate) fn park(&self, entropy: &dyn Entropy, parked: Parked) -> Option<String> {
+        let mut all = lock(&self.parked);
+        let now = Instant::now();
+        all.retain(|_, p| p.until > now);
+        if all.len() >= MAX_PARKED {
+            return None;
+        }
+        let token = token(entropy);
+        all.insert(token.clone(), parked);
+        Some(token)
+    }
+
+    /// Takes a waiting call out, for the key and the request that it waits for.
+    pub(crate) fn unpark(&self, token: &str, fits: impl FnOnce(&Parked) -> bool) -> Option<Parked> {
+        let mut all = lock(&self.parked);
+        let found = all.remove(token)?;
+        if found.until > Instant::now() && fits(&found) {
+            return Some(found);
+        }
+        // Somebody else's, or for another call: it stays where it is.
+        if found.until > Instant::now() {
+            all.insert(token.to_owned(), found);
+        }
+        None
+    }
+
+    /// Lets go of everything: at a drain. Programs that Cordon started end.
+    pub fn stop(&self) {
+        lock(&self.links).clear();
+        lock(&self.parked).clear();
+        let sessions = std::mem::take(&mut *lock(&self.sessions));
+        sessions.values().for_each(|s| s.end());
+    }
+}
+
+/// 32 hexadecimal digits of randomness.
+pub(crate) fn token(entropy: &dyn Entropy) -> String {
+    let mut random = [0; 16];
+    entropy.fill(&mut random);
+    format!("{:032x}", u128::from_be_bytes(random))
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code that can panic runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

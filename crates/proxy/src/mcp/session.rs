@@ -1,0 +1,202 @@
+//! A client's session in the revisions that have them: who opened it, what it can do, what waits for it.
+//!
+//! What always holds: it belongs to the key that opened it and to the endpoint it was opened at; what waits for its
+//! client is bounded, oldest first out.
+
+use crate::mcp::hub::lock;
+use crate::mcp::link::Link;
+use bytes::Bytes;
+use cordon_types::{KeyId, ServerId};
+use cordon_wire::mcp::{Id, Message, Revision};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+
+/// Most events kept for a client that comes back, and most bytes of them.
+const MAX_KEPT: usize = 256;
+const MAX_KEPT_BYTES: usize = 1 << 20;
+/// Most questions of servers that a client may leave open.
+const MAX_OPEN_QUESTIONS: usize = 64;
+
+/// What a client says that it can do, as far as Cordon passes it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Abilities {
+    /// JSON text of `elicitation`, where it has it.
+    pub elicitation: Option<String>,
+    /// JSON text of `sampling`.
+    pub sampling: Option<String>,
+    /// JSON text of `roots`.
+    pub roots: Option<String>,
+}
+
+/// One event of the standing stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub number: u64,
+    pub message: Bytes,
+}
+
+#[derive(Default)]
+struct Outbox {
+    last: u64,
+    kept: VecDeque<Kept>,
+    bytes: usize,
+}
+
+/// See the module.
+pub(crate) struct Session {
+    pub id: String,
+    pub key: KeyId,
+    /// The one server of the endpoint; none at the endpoint of all.
+    pub endpoint: Option<ServerId>,
+    pub revision: Revision,
+    pub abilities: Abilities,
+    used: Mutex<Instant>,
+    links: Mutex<HashMap<ServerId, Arc<Link>>>,
+    /// One opening of a link at a time, so that two calls at once do not open two.
+    pub opening: tokio::sync::Mutex<()>,
+    outbox: Mutex<Outbox>,
+    /// Something new is in the outbox.
+    pub news: Notify,
+    questions: Mutex<HashMap<Id, oneshot::Sender<Message>>>,
+    calls: Mutex<HashMap<Id, oneshot::Sender<()>>>,
+    next: AtomicU64,
+    over: watch::Sender<bool>,
+    /// A standing stream is open.
+    pub streaming: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: String,
+        key: KeyId,
+        endpoint: Option<ServerId>,
+        revision: Revision,
+        abilities: Abilities,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            endpoint,
+            revision,
+            abilities,
+            used: Mutex::new(Instant::now()),
+            links: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            outbox: Mutex::default(),
+            news: Notify::new(),
+            questions: Mutex::default(),
+            calls: Mutex::default(),
+            next: AtomicU64::new(1),
+            over: watch::Sender::new(false),
+            streaming: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn touch(&self) {
+        *lock(&self.used) = Instant::now();
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        if self.streaming.load(Ordering::Relaxed) { Duration::ZERO } else { lock(&self.used).elapsed() }
+    }
+
+    /// Ends it: its streams close, its connections to servers are let go.
+    pub(crate) fn end(&self) {
+        self.over.send_replace(true);
+        lock(&self.links).clear();
+        lock(&self.questions).clear();
+        lock(&self.calls).clear();
+    }
+
+    /// Turns true at its end.
+    pub(crate) fn over(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    pub(crate) fn link(&self, server: &ServerId) -> Option<Arc<Link>> {
+        lock(&self.links).get(server).filter(|l| !l.is_over()).cloned()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        lock(&self.links).values().cloned().collect()
+    }
+
+    pub(crate) fn keep(&self, link: &Arc<Link>) {
+        lock(&self.links).insert(link.server().id().clone(), link.clone());
+    }
+
+    pub(crate) fn drop_link(&self, link: &Arc<Link>) {
+        let mut links = lock(&self.links);
+        if links.get(link.server().id()).is_some_and(|l| Arc::ptr_eq(l, link)) {
+            links.remove(link.server().id());
+        }
+    }
+
+    pub(crate) fn keep_links(&self, keep: impl Fn(&ServerId, &Arc<Link>) -> bool) {
+        lock(&self.links).retain(|id, link| keep(id, link));
+    }
+
+    /// Puts a message into the standing stream.
+    pub(crate) fn post(&self, message: Bytes) {
+        let mut outbox = lock(&self.outbox);
+        outbox.last += 1;
+        let number = outbox.last;
+        outbox.bytes += message.len();
+        outbox.kept.push_back(Kept { number, message });
+        while outbox.kept.len() > MAX_KEPT || outbox.bytes > MAX_KEPT_BYTES {
+            let Some(old) = outbox.kept.pop_front() else { break };
+            outbox.bytes -= old.message.len();
+        }
+        drop(outbox);
+        self.news.notify_one();
+    }
+
+    /// The number of the last event.
+    pub(crate) fn last_event(&self) -> u64 {
+        lock(&self.outbox).last
+    }
+
+    /// The first kept event after this one.
+    pub(crate) fn after(&self, number: u64) -> Option<Kept> {
+        lock(&self.outbox).kept.iter().find(|k| k.number > number).cloned()
+    }
+
+    /// A new question to the client: its id, and where the answer comes; `None` when too many are open.
+    pub(crate) fn ask(&self) -> Option<(Id, oneshot::Receiver<Message>)> {
+        let mut questions = lock(&self.questions);
+        questions.retain(|_, q| !q.is_closed());
+        if questions.len() >= MAX_OPEN_QUESTIONS {
+            return None;
+        }
+        let id = Id::number(self.next.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        questions.insert(id.clone(), answer);
+        Some((id, answered))
+    }
+
+    /// The client's answer to a question; false when nobody asked it.
+    pub(crate) fn answer(&self, message: Message) -> bool {
+        let asked = message.id().and_then(|id| lock(&self.questions).remove(id));
+        asked.is_some_and(|q| q.send(message).is_ok())
+    }
+
+    /// A call under way, so that it can be cancelled by its id.
+    pub(crate) fn begin(&self, id: &Id) -> oneshot::Receiver<()> {
+        let (cancel, cancelled) = oneshot::channel();
+        let mut calls = lock(&self.calls);
+        calls.retain(|_, c| !c.is_closed());
+        calls.insert(id.clone(), cancel);
+        cancelled
+    }
+
+    /// Cancels the call of that id.
+    pub(crate) fn cancel(&self, id: &Id) {
+        if let Some(cancel) = lock(&self.calls).remove(id) {
+            let _ = cancel.send(());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Tool servers: those on the network, and those that Cordon starts.
+//!
+//! What always holds: what a caller said goes out under a [`Permit`] only; what goes out without one was made by the
+//! gateway itself (a handshake, a list, the end of a session). A server's credential is its own: nothing of a caller's
+//! is a header here but what `proxy` composed. Addresses are judged at the dial, as for model providers.
+
+mod child;
+
+pub use child::{Child, ChildSettings, Line};
+
+use crate::{
+    body::Incoming,
+    client::{Client, Outgoing, Spawn},
+    error::UpstreamError,
+    settings::{Settings, Target},
+};
+use cordon_policy::Permit;
+use cordon_types::{Clock, ServerId, UpstreamId};
+use http::{HeaderMap, Method};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+/// The ways to tool servers over HTTP, for one thread.
+pub struct ToolServers {
+    client: Client,
+    paths: HashMap<ServerId, (UpstreamId, String)>,
+}
+
+/// A request to a tool server: method, headers and body. Its path is the server's own.
+#[derive(Clone, Debug)]
+pub struct ToolRequest {
+    /// `POST`, `GET` or `DELETE`.
+    pub method: Method,
+    /// Headers of the protocol.
+    pub headers: HeaderMap,
+    /// One JSON-RPC message, or nothing.
+    pub body: bytes::Bytes,
+    /// Another path of the same server, where the older transport names one; it begins with `/`.
+    pub path: Option<String>,
+}
+
+impl ToolServers {
+    /// Checks the settings. Each `Settings` has the server's id and its whole URL.
+    pub fn new(
+        list: Vec<(ServerId, Settings)>,
+        spawner: Arc<dyn Spawn>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamError> {
+        let mut paths = HashMap::with_capacity(list.len());
+        let mut all = Vec::with_capacity(list.len());
+        for (id, mut settings) in list {
+            if let Target::Url(base) = &mut settings.target {
+                let path = base.take_prefix();
+                let path = if path.is_empty() { "/".to_owned() } else { path };
+                paths.insert(id, (settings.id.clone(), path));
+            }
+            all.push(settings);
+        }
+        Ok(Self { client: Client::new(all, spawner, clock)?, paths })
+    }
+
+    /// Sends what a caller said, and what the judge permitted.
+    pub async fn send(
+        &self,
+        _permit: &Permit,
+        to: &ServerId,
+        request: ToolRequest,
+    ) -> Result<Incoming, UpstreamError> {
+        self.dispatch(to, request).await
+    }
+
+    /// Sends what the gateway made itself. INVARIANT: nothing of a caller's is in it.
+    pub async fn send_own(&self, to: &ServerId, request: ToolRequest) -> Result<Incoming, UpstreamError> {
+        self.dispatch(to, request).await
+    }
+
+    async fn dispatch(&self, to: &ServerId, request: ToolRequest) -> Result<Incoming, UpstreamError> {
+        let unknown = || UpstreamError::BadRequest { reason: format!("no tool server `{to}` is configured") };
+        let (upstream, path) = self.paths.get(to).ok_or_else(unknown)?;
+        let path = request.path.unwrap_or_else(|| path.clone());
+        let outgoing = Outgoing {
+            method: request.method,
+            path: Cow::Owned(path),
+            headers: request.headers,
+            body: request.body,
+        };
+        self.client.dispatch(upstream, outgoing).await
+    }
+
+    /// Closes idle connections that are past their age.
+    pub fn expire(&self) {
+        self.client.expire();
+    }
+}
