@@ -155,7 +155,8 @@ impl Webhook {
         let whole = BaseUrl::parse(&hook.url.to_string()).map_err(bad)?;
         let path = if whole.prefix().is_empty() { "/".to_owned() } else { whole.prefix().to_owned() };
         let scheme = if whole.is_tls() { "https" } else { "http" };
-        let host = if whole.host().contains(':') { format!("[{}]", whole.host()) } else { whole.host().to_owned() };
+        let host =
+            if whole.host().contains(':') { format!("[{}]", whole.host()) } else { whole.host().to_owned() };
         let base = BaseUrl::parse(&format!("{scheme}://{host}:{}", whole.port())).map_err(bad)?;
         let id = UpstreamId::new("webhook").map_err(|e| bad(e.to_string()))?;
         let mut settings = Settings::new(id, Target::Url(base));
@@ -267,7 +268,8 @@ mod tests {
             text.extend_from_slice(&buffer[..n]);
             let all = String::from_utf8_lossy(&text).into_owned();
             if n == 0 || all.split_once("\r\n\r\n").is_some_and(|(_, body)| body.ends_with('}')) {
-                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
                 return all;
             }
         }
@@ -285,15 +287,18 @@ mod tests {
         let mut hook = Webhook::new(Path::new("/"), &config).unwrap().unwrap();
         hook.again = [Duration::ZERO; 2];
         let receiver = std::thread::spawn(move || [receive(&listener, 503), receive(&listener, 204)]);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(hook.tell(&event(EventKind::Asked), &Catalogue::default()));
         let [first, second] = receiver.join().unwrap();
         for request in [first, second] {
             assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
-            let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+            let body: serde_json::Value =
+                serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
             assert_eq!(body["id"], ApprovalId(7).to_string());
-            assert_eq!((&body["tool"], &body["effect"], &body["needed"]), (&json!(null), &json!("send"), &json!(2)));
+            assert_eq!(
+                (&body["tool"], &body["effect"], &body["needed"]),
+                (&json!(null), &json!("send"), &json!(2))
+            );
             assert_eq!(body["show"], format!("cordon approvals show {}", ApprovalId(7)));
         }
     }

@@ -22,8 +22,8 @@ mod upstreams;
 pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
-    Approvals, Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
-    LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
+    Approvals, Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log,
+    LogFormat, LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
     UpstreamTimeouts, Webhook, Witnesses,
 };
 pub use starter::{starter, starter_manifest};

@@ -5,9 +5,7 @@
 //! ([`PolicySet::build`](crate::PolicySet::build) does).
 
 use super::fields::{Fields, described, nearest, shown_key};
-use super::{
-    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
-};
+use super::{Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns};
 use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
 use toml::{Table, Value};
 
