@@ -29,6 +29,7 @@ const TABLE: &[Row] = &[
     row("cordon-types", "crates/types", &[], true),
     row("cordon-wire", "crates/wire", &["cordon-types"], true),
     row("cordon-detect", "crates/detect", &["cordon-types"], true),
+    row("cordon-flow", "crates/flow", &["cordon-types"], true),
     row("cordon-policy", "crates/policy", &["cordon-types"], true),
     row("cordon-ledger", "crates/ledger", &["cordon-types"], true),
     row("cordon-config", "crates/config", &["cordon-types"], true),
@@ -45,6 +46,7 @@ const TABLE: &[Row] = &[
     row("cordon-export", "crates/export", &["cordon-types", "cordon-ledger"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity", "cordon-approvals"], true),
     row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
+    row("cordon-watch", "crates/watch", &["cordon-types", "cordon-ledger"], true),
     row(
         "cordon-store",
         "crates/store",
@@ -78,6 +80,7 @@ const TABLE: &[Row] = &[
             "cordon-config",
             "cordon-gullible",
             "cordon-govern",
+            "cordon-watch",
             "cordon-pipeline",
             "cordon-identity",
             "cordon-approvals",

@@ -7,6 +7,7 @@
 //! What always holds: events are recorded in the order in which they happened; a webhook is told only of what is
 //! recorded, and never what a call says.
 
+use crate::data::DataDir;
 use crate::error::AppError;
 use crate::runtime::append_leaf;
 use crate::settings;
@@ -112,6 +113,32 @@ pub(crate) fn control(event: &Event, names: &Catalogue, digester: &Digester) -> 
         approval: Some(event.id),
         epoch: digester.epoch(),
         ..Control::new(kind, event.at)
+    }
+}
+
+/// What a running gateway has for held calls.
+#[derive(Clone)]
+pub(crate) struct Held {
+    /// What happened and is not recorded yet.
+    pub(crate) queue: Arc<Queue>,
+    /// Where calls wait.
+    pub(crate) desk: Arc<Desk>,
+    /// Who is told.
+    pub(crate) webhook: Option<Arc<Webhook>>,
+}
+
+impl Held {
+    /// Loads the grants; nothing is sent yet.
+    pub(crate) fn open(
+        dir: &DataDir,
+        config: &Config,
+        store: Arc<dyn ApprovalStore>,
+        now: Millis,
+    ) -> Result<Self, AppError> {
+        let queue = Arc::new(Queue::default());
+        let desk = Arc::new(desk(store, queue.clone(), config, now)?);
+        let webhook = Webhook::new(dir.root(), config)?.map(Arc::new);
+        Ok(Self { queue, desk, webhook })
     }
 }
 
