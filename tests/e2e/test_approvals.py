@@ -94,6 +94,10 @@ class Approvals(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0, done.stdout)
         return done.stderr
 
+    def kinds(self, held):
+        records = [r["record"] for r in self.gateway.records()]
+        return [r["what"] for r in records if r.get("apr") == held.removeprefix("apr_")]
+
     def test_a_person_sees_it_and_lets_it_go_on_once(self):
         held = self.held("pay", to=CANARY, amount=20)
         self.assertEqual(self.held("pay", to=CANARY, amount=20), held)
@@ -110,9 +114,8 @@ class Approvals(unittest.TestCase):
         self.assertNotEqual(self.held("pay", to=CANARY, amount=20), held)
         self.assertEqual(self.approvals("show", held)["state"], "used")
         self.assertIn("used up", self.refused("allow", held, "--by", "Ann"))
-        records = [r["record"] for r in self.gateway.records()]
-        kinds = [r["what"] for r in records if r.get("apr") == held.removeprefix("apr_")]
-        self.assertEqual(kinds, ["approval_asked", "approval_allowed", "approval_used"])
+        kinds = ["approval_asked", "approval_allowed", "approval_used"]
+        eventually(lambda: self.kinds(held) == kinds, "the record tells its life")
         for path, data in self.gateway.every_persisted_byte():
             self.assertNotIn(b"Zzyzx", data, path)
             self.assertNotIn(b"Ann", data, path)

@@ -21,7 +21,7 @@ pub use backup::{Restored, restore};
 
 use crate::data::{make_dir, read, write_new};
 use crate::error::AppError;
-use crate::mcp::operator::{Wanted, find, key, lines, listed};
+use crate::mcp::operator::{Listed, Wanted, find, key, lines, listed};
 use cordon_approvals::escape::visible;
 use cordon_detect::{Detectors, Settings};
 use cordon_inventory::machine::{Place, Roots, document, locations, servers};
@@ -82,68 +82,81 @@ pub struct Written {
 
 /// Looks at the clients' files and says what would change. Changes nothing.
 pub fn plan(sources: &Sources) -> Result<Plan, AppError> {
-    let detectors = Detectors::new(&Settings::default())?;
     let known = if sources.root.join("cordon.toml").exists() { listed(&sources.root)? } else { Vec::new() };
-    let mut taken: Vec<String> = known.iter().map(|l| l.id.clone()).collect();
-    let mut plan =
+    let taken = known.iter().map(|l| l.id.clone()).collect();
+    let plan =
         Plan { root: sources.root.clone(), files: Vec::new(), entries: Vec::new(), by_hand: Vec::new() };
+    let detectors = Detectors::new(&Settings::default())?;
+    let mut planner = Planner { known, taken, bridge: &sources.bridge, detectors, plan };
     for (client, path) in candidates(sources) {
-        let Ok(text) = read(&path) else {
-            plan.by_hand.push(format!("{}: cannot be read", shown(&path)));
-            continue;
-        };
+        if let Err(why) = planner.file(client, &path) {
+            planner.plan.by_hand.push(format!("{}: {why}", shown(&path)));
+        }
+    }
+    Ok(planner.plan)
+}
+
+struct Planner<'s> {
+    known: Vec<Listed>,
+    taken: Vec<String>,
+    bridge: &'s [String],
+    detectors: Detectors,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn file(&mut self, client: String, path: &Path) -> Result<(), &'static str> {
+        let text = read(path).map_err(|_| "cannot be read")?;
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let Some(tree) = document(&name, &text) else {
-            plan.by_hand.push(format!("{}: is not in a form that can be read", shown(&path)));
-            continue;
-        };
+        let tree = document(&name, &text).ok_or("is not in a form that can be read")?;
         let mut file = Work { name: &name, tree: tree.clone(), text: text.clone(), changes: Vec::new() };
         for server in servers(&name, &tree) {
-            let Some(way) = Way::of(server.server) else {
-                plan.by_hand.push(format!(
-                    "{}: {}: is not plainly written",
-                    shown(&path),
-                    visible(server.name)
-                ));
-                continue;
-            };
-            if way.is_ours() {
-                continue;
-            }
-            if way.has_placeholders() {
-                let why = "its client fills in values; write the server into the operator's file yourself";
-                plan.by_hand.push(format!("{}: {}: {why}", shown(&path), visible(server.name)));
-                continue;
-            }
-            let listed_id = match &way {
-                Way::Program { command, .. } => find(&known, Wanted::Command(command)).map(str::to_owned),
-                Way::Network { url, .. } => {
-                    known.iter().find(|l| l.url.as_ref() == Some(url)).map(|l| l.id.clone())
-                }
-            };
-            let same = plan.entries.iter().find(|e| e.way == way).map(|e| e.id.clone());
-            let is_new = listed_id.is_none() && same.is_none();
-            let id = listed_id.or(same).unwrap_or_else(|| id(server.name, &taken));
-            let bridge: Vec<String> =
-                sources.bridge.iter().cloned().chain(["--server".to_owned(), id.clone()]).collect();
-            if let Err(why) = file.change(&server, &bridge) {
-                plan.by_hand.push(format!("{}: {}: {why}", shown(&path), visible(server.name)));
-                continue;
-            }
-            let after =
-                format!("command: {}", bridge.iter().map(|w| visible(w)).collect::<Vec<_>>().join(" "));
-            file.changes.push((visible(server.name), way.shown(&detectors), after));
-            if is_new {
-                taken.push(id.clone());
-                plan.entries.push(New { id, way });
+            if let Err(why) = self.server(&mut file, &server) {
+                self.plan.by_hand.push(format!("{}: {}: {why}", shown(path), visible(server.name)));
             }
         }
         if !file.changes.is_empty() {
-            let (old, new) = (Secret::new(text), Secret::new(file.text));
-            plan.files.push(Gated { client, path, old, new, changes: file.changes });
+            let (old, new, path) = (Secret::new(text), Secret::new(file.text), path.to_owned());
+            self.plan.files.push(Gated { client, path, old, new, changes: file.changes });
         }
+        Ok(())
     }
-    Ok(plan)
+
+    /// Plans one server; why it is left for doing by hand.
+    fn server(&mut self, file: &mut Work<'_>, server: &Place<'_>) -> Result<(), &'static str> {
+        let way = Way::of(server.server).ok_or("is not plainly written")?;
+        if way.is_ours() {
+            return Ok(());
+        }
+        if way.has_placeholders() {
+            return Err("its client fills in values; write the server into the operator's file yourself");
+        }
+        let known = self.standing(&way);
+        let id = known.clone().unwrap_or_else(|| id(server.name, &self.taken));
+        let more = ["--server".to_owned(), id.clone()];
+        let bridge: Vec<String> = self.bridge.iter().cloned().chain(more).collect();
+        file.change(server, &bridge)?;
+        let words: Vec<String> = bridge.iter().map(|w| visible(w)).collect();
+        let after = format!("command: {}", words.join(" "));
+        file.changes.push((visible(server.name), way.shown(&self.detectors), after));
+        if known.is_none() {
+            self.taken.push(id.clone());
+            self.plan.entries.push(New { id, way });
+        }
+        Ok(())
+    }
+
+    /// The id of a server that stands in the operator's file, or is planned for it.
+    fn standing(&self, way: &Way) -> Option<String> {
+        let listed = match way {
+            Way::Program { command, .. } => find(&self.known, Wanted::Command(command)),
+            Way::Network { url, .. } => {
+                self.known.iter().find(|l| l.url.as_ref() == Some(url)).map(|l| l.id.as_str())
+            }
+        };
+        let planned = || self.plan.entries.iter().find(|e| e.way == *way).map(|e| e.id.as_str());
+        listed.or_else(planned).map(str::to_owned)
+    }
 }
 
 /// The files that are there, each once.
