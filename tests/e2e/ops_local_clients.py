@@ -3,12 +3,42 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 from gateway import Gateway, binary
 
+# A tool server over stdio, of the older lifecycle: it says back what it is told.
+SERVER = """
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    tool = {"name": "say", "description": "Says it back.", "inputSchema": {"type": "object"}}
+    result = {
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "echo", "version": "1"},
+        },
+        "tools/list": {"tools": [tool]},
+        "tools/call": {"content": [{"type": "text", "text": json.dumps(message.get("params", {}).get("arguments"))}]},
+    }.get(message["method"], {})
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+MANIFEST = """agent = "local"
+owner = "o@example.com"
+purpose = "a local client"
+risk = "limited"
+models = ["gullible"]
+
+[[tools]]
+name = "echo__say"
+effect = "read"
+"""
 SECRET = "ghp_Kq3vT9sLmZx7Yw2Rb8Nd4Hc6Jf1Gp5Ae0UoX"
 
 
@@ -57,6 +87,47 @@ class LocalClients(unittest.TestCase):
         back = self.run_cordon("mcp", "restore")
         self.assertEqual(back.returncode, 0, back.stderr)
         self.assertEqual(path.read_text(), text)
+
+    def test_a_client_reaches_its_server_through_the_bridge(self):
+        script = self.client("server.py", SERVER)
+        command = [sys.executable, str(script)]
+        entry = f"\n[[servers]]\nid = \"echo\"\ncommand = {json.dumps(command)}\n"
+        self.gateway.write("cordon.toml", self.gateway.read("cordon.toml") + entry)
+        self.gateway.write("agents/local.toml", MANIFEST)
+        if "servers" in self.gateway.run("check").stdout:
+            self.skipTest("this gateway has no tool servers yet")
+        self.gateway.start()
+        key = self.client("local.key", self.gateway.key("local"))
+        base = self.gateway.openai_base_url.removesuffix("/v1")
+        bridge = [
+            os.environ.get("CORDON_BRIDGE_BIN") or binary(),
+            *("--data-dir", str(self.gateway.data_dir), "mcp", "wrap", "--url", base),
+            *("--key-file", str(key), "--", *command),
+        ]
+        start = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        }
+        with subprocess.Popen(bridge, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+
+            def ask(method, params, number=[0]):
+                number[0] += 1
+                message = {"jsonrpc": "2.0", "id": number[0], "method": method, "params": params}
+                print(json.dumps(message), file=client.stdin, flush=True)
+                while (answer := json.loads(client.stdout.readline())).get("id") != number[0]:
+                    pass
+                return answer
+
+            self.assertEqual(ask("initialize", start)["result"]["protocolVersion"], "2025-06-18")
+            print('{"jsonrpc": "2.0", "method": "notifications/initialized"}', file=client.stdin, flush=True)
+            tools = ask("tools/list", {})["result"]["tools"]
+            self.assertEqual([t["name"] for t in tools], ["say"])
+            said = ask("tools/call", {"name": "say", "arguments": {"words": "good morning"}})
+            self.assertIn("good morning", said["result"]["content"][0]["text"])
+            self.assertIn("error", ask("tools/call", {"name": "shout", "arguments": {}}))
+            client.stdin.close()
+            self.assertEqual(client.wait(60), 0)
 
     def test_the_bridge_runs_no_command(self):
         mark = self.home / "ran"
