@@ -170,7 +170,9 @@ fn refused(refusal: &Refusal) -> Reply {
     let status = match refusal {
         Refusal::NotWaiting(NotWaiting::Unknown) => 404,
         Refusal::NotWaiting(NotWaiting::Expired) => 410,
-        Refusal::NotWaiting(_) | Refusal::SamePerson | Refusal::OtherPredicate | Refusal::TooManyGrants => 409,
+        Refusal::NotWaiting(_) | Refusal::SamePerson | Refusal::OtherPredicate | Refusal::TooManyGrants => {
+            409
+        }
         Refusal::OwnKey | Refusal::NotOffered => 403,
         Refusal::OutOfBounds | Refusal::BadName => 400,
         Refusal::NotSaved(_) | Refusal::DeniedNotSaved(_) => 500,

@@ -3,9 +3,7 @@
 use crate::tests::{admin, ask};
 use crate::*;
 use cordon_approvals::{EventKind, Observer};
-use cordon_types::{
-    ApprovalId, Asked, Claim, Effect, HeldCall, HeldTarget, Labels, RequestId,
-};
+use cordon_types::{ApprovalId, Asked, Claim, Effect, HeldCall, HeldTarget, Labels, RequestId};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -132,7 +130,8 @@ fn what_is_refused() {
     let (admin, recorded) = admin(false);
     let id = wait(&admin, HeldCall { effect: Effect::Spend, ..held(1, 1) }).to_string();
     let unknown = ApprovalId(77).to_string();
-    let wider = json!({"by": "a", "scope": {"predicate": Digest([100; 32]).to_string(), "until": 2_000, "count": 1}});
+    let wider =
+        json!({"by": "a", "scope": {"predicate": Digest([100; 32]).to_string(), "until": 2_000, "count": 1}});
     for (method, path, body, status, code) in [
         ("GET", unknown.clone(), Value::Null, 404, "not_found"),
         ("GET", "apr_1".to_owned(), Value::Null, 404, "not_found"),

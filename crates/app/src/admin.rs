@@ -1,7 +1,7 @@
 //! The admin side: a loopback listener for those with an admin key, a socket in the data directory for its owner,
 //! and the small works that run beside the traffic.
 
-use crate::approvals::{Queue, Webhook};
+use crate::approvals::Held;
 use crate::custody::Custodian;
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -41,8 +41,7 @@ pub(crate) struct Side {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) custodian: Arc<Custodian>,
-    pub(crate) held: Arc<Queue>,
-    pub(crate) webhook: Option<Arc<Webhook>>,
+    pub(crate) held: Held,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
@@ -136,9 +135,9 @@ async fn works(side: &Arc<Side>) {
                 let reloader = side.reloader.clone();
                 let _ = tokio::task::spawn_blocking(move || reloader.look()).await;
             }
-            () = side.held.woken() => held(side).await,
+            () = side.held.queue.woken() => held(side).await,
             _ = count.tick() => {
-                side.admin.desk.tick(side.shared.clock.now());
+                side.held.desk.tick(side.shared.clock.now());
                 for leaf in side.shared.recorder.flush_turned_away(side.shared.clock.now()) {
                     let _ = side.shared.ledger.append(leaf).await;
                 }
@@ -150,12 +149,12 @@ async fn works(side: &Arc<Side>) {
 /// Records what happened to held calls, then tells the webhook of those that wait.
 async fn held(side: &Arc<Side>) {
     let recording = side.clone();
-    let done = tokio::task::spawn_blocking(move || recording.held.record(&recording.shared)).await;
+    let done = tokio::task::spawn_blocking(move || recording.held.queue.record(&recording.shared)).await;
     if let Ok(Err(error)) = done {
         tracing::error!(%error, "held calls could not be recorded");
     }
-    for event in side.held.to_tell() {
-        let Some(hook) = side.webhook.clone() else { continue };
+    for event in side.held.queue.to_tell() {
+        let Some(hook) = side.held.webhook.clone() else { continue };
         let names = side.shared.gate.load().catalogue.clone();
         tokio::task::spawn_local(async move { hook.tell(&event, &names).await });
     }

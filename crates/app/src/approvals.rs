@@ -7,6 +7,7 @@
 //! What always holds: events are recorded in the order in which they happened; a webhook is told only of what is
 //! recorded, and never what a call says.
 
+use crate::data::DataDir;
 use crate::error::AppError;
 use crate::runtime::append_leaf;
 use crate::settings;
@@ -115,6 +116,32 @@ pub(crate) fn control(event: &Event, names: &Catalogue, digester: &Digester) -> 
     }
 }
 
+/// What a running gateway has for held calls.
+#[derive(Clone)]
+pub(crate) struct Held {
+    /// What happened and is not recorded yet.
+    pub(crate) queue: Arc<Queue>,
+    /// Where calls wait.
+    pub(crate) desk: Arc<Desk>,
+    /// Who is told.
+    pub(crate) webhook: Option<Arc<Webhook>>,
+}
+
+impl Held {
+    /// Loads the grants; nothing is sent yet.
+    pub(crate) fn open(
+        dir: &DataDir,
+        config: &Config,
+        store: Arc<dyn ApprovalStore>,
+        now: Millis,
+    ) -> Result<Self, AppError> {
+        let queue = Arc::new(Queue::default());
+        let desk = Arc::new(desk(store, queue.clone(), config, now)?);
+        let webhook = Webhook::new(dir.root(), config)?.map(Arc::new);
+        Ok(Self { queue, desk, webhook })
+    }
+}
+
 /// A desk over a store: grants are in force, what waited is denied, what is long over is forgotten.
 pub(crate) fn desk(
     store: Arc<dyn ApprovalStore>,
@@ -155,7 +182,8 @@ impl Webhook {
         let whole = BaseUrl::parse(&hook.url.to_string()).map_err(bad)?;
         let path = if whole.prefix().is_empty() { "/".to_owned() } else { whole.prefix().to_owned() };
         let scheme = if whole.is_tls() { "https" } else { "http" };
-        let host = if whole.host().contains(':') { format!("[{}]", whole.host()) } else { whole.host().to_owned() };
+        let host =
+            if whole.host().contains(':') { format!("[{}]", whole.host()) } else { whole.host().to_owned() };
         let base = BaseUrl::parse(&format!("{scheme}://{host}:{}", whole.port())).map_err(bad)?;
         let id = UpstreamId::new("webhook").map_err(|e| bad(e.to_string()))?;
         let mut settings = Settings::new(id, Target::Url(base));
@@ -267,7 +295,8 @@ mod tests {
             text.extend_from_slice(&buffer[..n]);
             let all = String::from_utf8_lossy(&text).into_owned();
             if n == 0 || all.split_once("\r\n\r\n").is_some_and(|(_, body)| body.ends_with('}')) {
-                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
                 return all;
             }
         }
@@ -285,15 +314,18 @@ mod tests {
         let mut hook = Webhook::new(Path::new("/"), &config).unwrap().unwrap();
         hook.again = [Duration::ZERO; 2];
         let receiver = std::thread::spawn(move || [receive(&listener, 503), receive(&listener, 204)]);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(hook.tell(&event(EventKind::Asked), &Catalogue::default()));
         let [first, second] = receiver.join().unwrap();
         for request in [first, second] {
             assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
-            let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+            let body: serde_json::Value =
+                serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
             assert_eq!(body["id"], ApprovalId(7).to_string());
-            assert_eq!((&body["tool"], &body["effect"], &body["needed"]), (&json!(null), &json!("send"), &json!(2)));
+            assert_eq!(
+                (&body["tool"], &body["effect"], &body["needed"]),
+                (&json!(null), &json!("send"), &json!(2))
+            );
             assert_eq!(body["show"], format!("cordon approvals show {}", ApprovalId(7)));
         }
     }

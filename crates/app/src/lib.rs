@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod gullible;
 pub mod load;
 pub mod logging;
+pub mod mcp;
 mod reload;
 pub mod run;
 mod runtime;

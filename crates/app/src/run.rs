@@ -1,7 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
-use crate::approvals::{self, Queue, Webhook};
+use crate::approvals::{Held, Queue};
 use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -14,6 +14,7 @@ use crate::witnessing::Witnessing;
 use crate::worker::{self, Plan, Thread};
 use arc_swap::ArcSwap;
 use cordon_api::Admin;
+use cordon_approvals::Desk;
 use cordon_config::FailureMode;
 use cordon_flow::Sessions;
 use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
@@ -96,10 +97,8 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
-        let held = Arc::new(Queue::default());
-        let desk = Arc::new(approvals::desk(store.clone(), held.clone(), &config, clock.now())?);
-        let webhook = Webhook::new(dir.root(), &config)?.map(Arc::new);
-        parts.lasting.held = desk.clone();
+        let held = Held::open(&dir, &config, store.clone(), clock.now())?;
+        parts.lasting.held = held.desk.clone();
         let rules = gate(loaded, parts.lasting.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
@@ -119,34 +118,16 @@ impl Running {
             signal: parts.signal,
             reloader: reloader.clone(),
             custodian: custodian.clone(),
-            held: held.clone(),
+            held: held.queue.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
-        let api = Arc::new(Admin {
-            keys: parts.shared.keys.clone(),
-            key_store: store.clone(),
-            kills: parts.shared.kills.clone(),
-            kill_store: store.clone(),
-            desk,
-            runtime: live.clone(),
-            clock,
-            entropy: Arc::new(SystemEntropy),
-        });
+        let api = Arc::new(admin_api(&parts.shared, &store, held.desk.clone(), live.clone()));
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
-        let side = Side {
-            admin: api,
-            shared,
-            reloader,
-            custodian,
-            held: held.clone(),
-            webhook,
-            registry,
-            stop,
-            live: live_too,
-        };
+        let queue = held.queue.clone();
+        let side = Side { admin: api, shared, reloader, custodian, held, registry, stop, live: live_too };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -158,7 +139,7 @@ impl Running {
             threads,
             admin,
             live,
-            held,
+            held: queue,
             witnessing,
             draining: parts.draining,
             stop_admin,
@@ -221,6 +202,20 @@ impl Running {
         }
         drop(self.dir);
         Ok(())
+    }
+}
+
+/// The admin API over the parts that serve.
+fn admin_api(shared: &Shared, store: &Arc<Store>, desk: Arc<Desk>, live: Arc<Live>) -> Admin {
+    Admin {
+        keys: shared.keys.clone(),
+        key_store: store.clone(),
+        kills: shared.kills.clone(),
+        kill_store: store.clone(),
+        desk,
+        runtime: live,
+        clock: shared.clock.clone(),
+        entropy: shared.entropy.clone(),
     }
 }
 

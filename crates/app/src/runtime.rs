@@ -3,8 +3,8 @@
 use crate::approvals::Queue;
 use crate::custody::Custodian;
 use crate::reload::Reloader;
-use cordon_approvals::{Event, Observer as _};
 use cordon_api::{AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
+use cordon_approvals::{Event, Observer as _};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_proxy::Shared;
 use cordon_types::{AgentId, Digest};

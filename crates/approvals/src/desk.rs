@@ -95,7 +95,8 @@ impl Desk {
             return Ok(Asked::Denied(denied));
         }
         // Allowed between the caller's `take` and now: its next try goes through.
-        let claim = Claim { request: call.request, binding: &call.binding, predicate: call.predicate.as_ref() };
+        let claim =
+            Claim { request: call.request, binding: &call.binding, predicate: call.predicate.as_ref() };
         if let Some(live) = state.grant_for(&claim, now).and_then(|id| state.grants.get(&id)) {
             return Ok(Asked::Waiting(Waiting { id: live.kept.id, expires_at: live.allowance.until }));
         }
@@ -154,7 +155,9 @@ impl Desk {
             return Err(Refusal::BadName);
         }
         let mut state = self.lock(now);
-        let Some(pending) = state.pending.get(&id) else { return self.settled(&mut state, id, by, decision, now) };
+        let Some(pending) = state.pending.get(&id) else {
+            return self.settled(&mut state, id, by, decision, now);
+        };
         if by.credential == Credential::Key(pending.call.key.clone()) {
             return Err(Refusal::OwnKey);
         }
@@ -162,7 +165,9 @@ impl Desk {
             Decision::Allow(scope) => self.allow(&mut state, id, by, scope, now),
             Decision::Deny(reason) => {
                 // SECURITY: what stops something is in force before it is saved.
-                let Some(pending) = state.deny(id) else { return Err(Refusal::NotWaiting(NotWaiting::Unknown)) };
+                let Some(pending) = state.deny(id) else {
+                    return Err(Refusal::NotWaiting(NotWaiting::Unknown));
+                };
                 let mut event = pending.event(EventKind::Denied, id, now);
                 event.by = Some(by.clone());
                 event.reason = Some(reason);

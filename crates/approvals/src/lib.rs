@@ -14,8 +14,8 @@
 //! What it deliberately does not do: I/O, read a clock or make randomness (all are passed in), judge which calls are
 //! held (`policy` does), write records (whoever owns the [`Observer`] does).
 
-mod decide;
 pub mod consent;
+mod decide;
 mod desk;
 pub mod escape;
 mod event;
@@ -25,7 +25,9 @@ mod state;
 mod tests;
 mod view;
 
-pub use decide::{Credential, Decided, Decision, DenyReason, MAX_NAME_BYTES, NotWaiting, Person, Refusal, Scope};
+pub use decide::{
+    Credential, Decided, Decision, DenyReason, MAX_NAME_BYTES, NotWaiting, Person, Refusal, Scope,
+};
 pub use desk::{Desk, Limits};
 pub use event::{Event, EventKind, Observer};
 pub use persist::{Allowance, ApprovalStore, Kept, Standing};

@@ -213,7 +213,11 @@ fn time_denies_and_a_late_decision_is_refused() {
         Asked::Waiting(w) => w.expires_at,
         other => panic!("{other:?}"),
     };
-    assert_eq!((until(short), until(long)), (10, WAIT), "a call may wait shorter than the config says, not longer");
+    assert_eq!(
+        (until(short), until(long)),
+        (10, WAIT),
+        "a call may wait shorter than the config says, not longer"
+    );
 }
 
 #[test]
@@ -400,7 +404,8 @@ fn what_an_approver_sees_is_live_and_escaped_and_prints_nowhere_else() {
     assert_eq!(*view.raw, "{\"to\":\"\u{202E}x\"}");
     assert_eq!(view.targets[0].ascii.as_ref().unwrap().as_str(), "eve@ex⟨U+0430⟩mple.com");
     assert_eq!((view.why.as_slice(), view.needed), (["target_untrusted"].as_slice(), 1));
-    let kept = format!("{:?} {:?} {view:?} {:?}", h.store.rows.lock().unwrap(), h.notes.0.lock().unwrap(), call(1));
+    let kept =
+        format!("{:?} {:?} {view:?} {:?}", h.store.rows.lock().unwrap(), h.notes.0.lock().unwrap(), call(1));
     assert!(!kept.contains("eve") && !kept.contains("{\"to\""), "{kept}");
     let _ = h.desk.decide(id, &owner(), ONCE, 2).unwrap();
     assert!(h.desk.show(id, 2).is_none());

@@ -85,7 +85,8 @@ struct Who {
 impl Who {
     fn key(&self) -> anyhow::Result<Option<Secret>> {
         let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
             anyhow::Ok(Secret::new(text.trim().to_owned()))
         };
         self.key_file.as_ref().map(read).transpose()

@@ -80,6 +80,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::approvals::Approvals,
     },
+    /// Put local clients' MCP servers behind the gateway.
+    Mcp {
+        #[command(subcommand)]
+        command: crate::mcp::Mcp,
+    },
     /// Load config, manifests and policies anew: whole or not at all.
     Reload {
         /// Print JSON.

@@ -14,6 +14,7 @@ mod custody;
 mod evidence;
 mod inspect;
 mod keys;
+mod mcp;
 mod output;
 mod policy;
 mod posture;
@@ -42,7 +43,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut root = cli.data_dir()?;
-    if cli.data_dir_is_default() && matches!(cli.command, Some(Command::Witness { .. })) {
+    let default_root = cli.data_dir_is_default();
+    if default_root && matches!(cli.command, Some(Command::Witness { .. })) {
         // A witness beside a gateway is still a thing of its own.
         root.set_file_name("cordon-witness");
     }
@@ -55,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Kill(options) => keys::kill(&root, &options),
         Command::Unkill { scope, json } => keys::unkill(&root, &scope, json),
         Command::Approvals { command } => approvals::approvals(&root, &command),
+        Command::Mcp { command } => mcp::mcp(&root, default_root, &command),
         Command::Reload { json } => keys::reload(&root, json),
         Command::Status => keys::status(&root),
         Command::Inspect(options) => inspect::inspect(&root, &options),

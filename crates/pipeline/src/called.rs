@@ -286,7 +286,8 @@ fn shown(key: &[u8; 32], argument: &str, text: String) -> HeldTarget {
 }
 
 const DENIED: &str = "a person looked at this call and said no; do not repeat it";
-const TOO_LARGE: &str = "a person would have to approve this call, but it is too long to be shown; make it shorter";
+const TOO_LARGE: &str =
+    "a person would have to approve this call, but it is too long to be shown; make it shorter";
 const NOBODY: &str = "where this call goes was not said by the user or by a trusted tool, and nobody can be asked now; \
                       take the target from the user's own words";
 const UNAVAILABLE: &str = "the approval of this call could not be looked up, so it was refused; try again";

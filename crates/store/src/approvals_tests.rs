@@ -69,7 +69,10 @@ fn a_use_is_on_the_disk_before_it_is_acknowledged() {
     let id = allowed(&store, 1, 2);
     assert!(store.use_grant(id).unwrap());
     let (_copy, other) = after_a_kill(&dir);
-    assert_eq!(other.find_approval(id).unwrap().unwrap().standing, Standing::Allowed(Allowance { left: 1, exact: false, ..allowance(2) }));
+    assert_eq!(
+        other.find_approval(id).unwrap().unwrap().standing,
+        Standing::Allowed(Allowance { left: 1, exact: false, ..allowance(2) })
+    );
     assert!(store.use_grant(id).unwrap());
     let (_copy, other) = after_a_kill(&dir);
     assert!(!other.use_grant(id).unwrap(), "no restart gives it again");

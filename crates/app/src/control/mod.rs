@@ -7,9 +7,9 @@ use crate::data::DataDir;
 use crate::error::AppError;
 use bytes::Bytes;
 use cordon_api::{Admin, Operator, Reply, Request};
+use cordon_types::Secret;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use cordon_types::Secret;
 use std::path::Path;
 
 /// Asks one thing of the API over a data directory, as its owner.

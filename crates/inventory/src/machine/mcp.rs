@@ -25,7 +25,7 @@ pub fn config(text: &str, sink: &mut Sink) {
     collect(&root, &mut servers);
     // A plugin's file may list servers without a wrapper; settings of an editor do not.
     if servers.is_empty() && name == ".mcp.json" {
-        list(&root, &mut servers);
+        list(&root, &[], &mut servers);
     }
     // An editor's settings file without servers says nothing of agents.
     let own = !matches!(client, "VS Code" | "Zed" | "unknown");
@@ -36,7 +36,7 @@ pub fn config(text: &str, sink: &mut Sink) {
         sink.push(agent);
     }
     let mut secrets = Secrets::default();
-    for (name, server) in servers.into_iter().take(MAX_SERVERS) {
+    for Place { name, server, .. } in servers.into_iter().take(MAX_SERVERS) {
         let line = line_of(text, name);
         if let Some(sighting) = describe(name, server, line, sink) {
             look_for_secrets(server, line, &mut secrets);
@@ -46,38 +46,66 @@ pub fn config(text: &str, sink: &mut Sink) {
     secrets.tell(Source::McpConfig, sink);
 }
 
-type Servers<'v> = Vec<(&'v str, &'v Map<String, Value>)>;
+/// A tool server in a configuration's tree.
+#[derive(Clone, Debug)]
+pub struct Place<'v> {
+    /// What the client calls it.
+    pub name: &'v str,
+    /// The keys from the tree's root to it; an item of a list by its number.
+    pub path: Vec<String>,
+    /// Its settings, as they stand there.
+    pub server: &'v Map<String, Value>,
+}
+
+/// The tool servers of a configuration, by the name of its file: for whoever changes it.
+#[must_use]
+pub fn servers<'v>(name: &str, root: &'v Value) -> Vec<Place<'v>> {
+    let mut out = Vec::new();
+    collect(root, &mut out);
+    if out.is_empty() && name == ".mcp.json" {
+        list(root, &[], &mut out);
+    }
+    out.truncate(MAX_SERVERS);
+    out
+}
+
+type Servers<'v> = Vec<Place<'v>>;
 
 fn collect<'v>(root: &'v Value, out: &mut Servers<'v>) {
     for key in WRAPPERS {
         if let Some(inner) = root.get(key) {
-            list(inner, out);
+            list(inner, &[key], out);
             // `{"mcp": {"servers": {...}}}`.
             if key == "mcp"
                 && let Some(servers) = inner.get("servers")
             {
-                list(servers, out);
+                list(servers, &[key, "servers"], out);
             }
         }
     }
     // Claude Code keeps a list for each project.
-    for (_, project) in root.get("projects").and_then(Value::as_object).into_iter().flatten() {
-        if let Some(servers) = project.get("mcpServers") {
-            list(servers, out);
+    for (project, settings) in root.get("projects").and_then(Value::as_object).into_iter().flatten() {
+        if let Some(servers) = settings.get("mcpServers") {
+            list(servers, &["projects", project, "mcpServers"], out);
         }
     }
 }
 
-fn list<'v>(value: &'v Value, out: &mut Servers<'v>) {
+fn list<'v>(value: &'v Value, above: &[&str], out: &mut Servers<'v>) {
+    let path = |last: String| above.iter().map(|k| (*k).to_owned()).chain([last]).collect();
     match value {
         Value::Object(map) => {
-            out.extend(
-                map.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_object()?))).filter(|s| is_server(s.1)),
-            );
+            let all = map.iter().filter_map(|(n, v)| Some((n, v.as_object()?)));
+            out.extend(all.filter(|s| is_server(s.1)).map(|(name, server)| Place {
+                name: name.as_str(),
+                path: path(name.clone()),
+                server,
+            }));
         }
         Value::Array(items) => {
-            let named = |v: &'v Value| Some((v.get("name")?.as_str()?, v.as_object()?));
-            out.extend(items.iter().filter_map(named).filter(|s| is_server(s.1)));
+            let named = |(i, v): (usize, &'v Value)| Some((i, v.get("name")?.as_str()?, v.as_object()?));
+            let all = items.iter().enumerate().filter_map(named).filter(|s| is_server(s.2));
+            out.extend(all.map(|(i, name, server)| Place { name, path: path(i.to_string()), server }));
         }
         _ => {}
     }

@@ -1,7 +1,8 @@
 //! What programs on a machine say of themselves: MCP clients' configurations, instructions, skills, model stores.
 //!
 //! What always holds: configurations are read, never followed: no command that stands in one is run, no address is
-//! connected to. Values of variables and headers are looked into for secrets and not kept.
+//! connected to. Values of variables and headers are looked into for secrets and not kept; only [`servers`], for
+//! whoever changes a configuration, points into the tree as it stands.
 
 mod clients;
 mod instructions;
@@ -13,8 +14,9 @@ mod tree;
 
 pub use clients::{CLIENTS, Client, Roots, locations, skill_folders};
 pub use instructions::{instructions, store};
-pub use mcp::config;
+pub use mcp::{Place, config, servers};
 pub use ports::listening;
+pub use tree::parse as document;
 
 use crate::code::FileKind;
 

@@ -11,8 +11,10 @@ const MAX_DEPTH: usize = 64;
 /// Most nodes of a YAML file.
 const MAX_NODES: usize = 200_000;
 
-/// The tree of a configuration file, by its name's ending.
-pub(super) fn parse(path: &str, text: &str) -> Option<Value> {
+/// The tree of a configuration file, by its name's ending: JSON (with comments), TOML or YAML (whose scalars are all
+/// strings here).
+#[must_use]
+pub fn parse(path: &str, text: &str) -> Option<Value> {
     if path.ends_with(".toml") {
         let table: toml::Table = text.parse().ok()?;
         return serde_json::to_value(table).ok();

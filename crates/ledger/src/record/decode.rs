@@ -9,8 +9,8 @@ use super::{
 };
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation,
-    RequestId, SpanKind, UpstreamId,
+    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode,
+    Operation, RequestId, SpanKind, UpstreamId,
 };
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};

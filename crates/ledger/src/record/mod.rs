@@ -15,8 +15,8 @@ pub use decode::{DecodeError, peek_at};
 
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation,
-    RequestId, SpanKind, UpstreamId,
+    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode,
+    Operation, RequestId, SpanKind, UpstreamId,
 };
 
 /// What was judged and how it came out.
