@@ -121,6 +121,13 @@ fn braces() {
     check("echo {1..999999}", &["<echo> ?braces"]);
     check("echo {a..Z}", &["<echo> ?braces"]);
     check("echo {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", &["<echo> ?braces"]);
+    check("a{}b,c}", &["?braces"]);
+    check("{a,b}}", &["?braces"]);
+    check(
+        &format!("echo {}{{a,b}}", "{a}".repeat(63)),
+        &[&format!("<echo> <{0}a>! <{0}b>!", "{a}".repeat(63))],
+    );
+    check(&format!("echo {}{{a,b}}", "{a}".repeat(64)), &["<echo> ?braces"]);
     check("echo {$x,b}", &["<echo> ?variable <b>!"]);
 }
 
