@@ -180,6 +180,13 @@ impl<'a> Source<'a> {
                 }
                 continue;
             }
+            // Two spellings of one header are one header, twice.
+            let twin = |p: &(Parameter, &Value, bool, Option<&str>)| {
+                p.0.position == Position::Header && p.0.name.eq_ignore_ascii_case(&read.name)
+            };
+            if read.position == Position::Header && out.iter().any(twin) {
+                return Err("a header stands twice".to_owned());
+            }
             out.push((read, schema, must, parameter.get("description").and_then(Value::as_str)));
         }
         Ok(out)

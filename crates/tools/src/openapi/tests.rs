@@ -239,6 +239,7 @@ fn what_cannot_be_a_tool_is_skipped_by_name() {
     );
     check(parameter(json!({"name": "a", "in": "query", "schema": {"pattern": "(?=x)"}})), "pattern");
     check(json!({"operationId": "x".repeat(91)}), "name");
+    check(json!({"parameters": [{"name": "X-A", "in": "header"}, {"name": "x-a", "in": "header"}]}), "twice");
     for (path, words) in [
         ("/a/../b", "`..`"),
         ("/a?b", "character"),

@@ -38,6 +38,8 @@ pub(super) struct Bounds {
 
 #[derive(Default)]
 struct Place {
+    /// What looking at one value costs here: one, and more for long lists.
+    weight: u64,
     /// Apply to the same value.
     same: Vec<usize>,
     /// Apply to every item, or member.
@@ -131,7 +133,7 @@ impl<'a> Walk<'a> {
         if !matches!(value, Value::Object(_) | Value::Bool(_)) {
             return Err(bad(&path, "is no schema", "write an object, or true or false"));
         }
-        self.places.push(Place::default());
+        self.places.push(Place { weight: 1, ..Place::default() });
         self.known.insert(path.clone(), index);
         self.todo.push((index, path, value));
         Ok(index)
@@ -140,7 +142,7 @@ impl<'a> Walk<'a> {
     fn visit(&mut self, index: usize, path: &str, value: &'a Value) -> Result<(), Problem> {
         let Value::Object(members) = value else { return Ok(()) };
         self.refuse(path, members)?;
-        let mut place = Place::default();
+        let mut place = Place { weight: weight(members), ..Place::default() };
         for (key, inner) in members {
             let at = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
             match key.as_str() {
@@ -263,6 +265,18 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// One, and one more for every eight members of a list that is looked through, and for every pattern.
+fn weight(members: &Map<String, Value>) -> u64 {
+    let length = |key: &str| match members.get(key) {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(members)) => members.len(),
+        _ => 0,
+    };
+    let lists =
+        ["enum", "required", "dependentRequired", "dependencies", "const"].map(length).iter().sum::<usize>();
+    u64::try_from(1 + lists / 8 + length("patternProperties")).unwrap_or(u64::MAX)
+}
+
 /// Percent-decoding of a fragment (RFC 6901, section 6).
 fn decode(fragment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(fragment.len());
@@ -330,7 +344,7 @@ fn applied(places: &[Place], order: &[usize]) -> Vec<u64> {
             let sum = |list: &[usize]| list.iter().fold(0_u64, |s, i| s.saturating_add(at(&before, i)));
             let most = |list: &[usize]| list.iter().map(|i| at(&before, i)).max().unwrap_or_default();
             let own = if depth == 0 {
-                1
+                place.weight
             } else {
                 let items = sum(&place.items).saturating_add(most(&place.item));
                 items.max(sum(&place.members).saturating_add(most(&place.member)))

@@ -159,6 +159,10 @@ fn a_doubling_schema_is_refused_for_deep_values_only() {
     assert!(!misfits(&schema, &deep(5)).join(" ").contains("work"));
     assert_eq!(misfits(&schema, &deep(31)), ["the whole: does not fit `work`"]);
     assert_eq!(misfits(&schema, &deep(40)), ["the whole: does not fit `depth`"]);
+    let long: Vec<u32> = (0..20_000).collect();
+    let choice = compile(json!({"items": {"enum": long}}));
+    assert_eq!(misfits(&choice, &json!(vec![19_999; 3_000])), ["the whole: does not fit `work`"]);
+    assert!(misfits(&choice, &json!(vec![19_999; 300])).is_empty());
     let plain = compile(json!({"type": "array", "items": {"$ref": "#"}}));
     assert_eq!(misfits(&plain, &deep(20)).len(), 1);
     assert_eq!(misfits(&plain, &json!(vec![1; MAX_VALUES + 1])), ["the whole: does not fit `size`"]);

@@ -8,12 +8,18 @@ use super::{Doubt, MAX_BRACES};
 
 /// Deepest nesting of braces.
 const MAX_NESTING: usize = 8;
+/// Most opening braces of a word in which one expands.
+const MAX_OPENS: usize = 64;
 
 /// The words that the atoms become. One, the same, where nothing expands.
 pub(super) fn expand(atoms: &[Atom]) -> Result<Vec<Vec<Atom>>, Doubt> {
     let dots = atoms.windows(2).any(|w| w.iter().all(|a| is(a, '.')));
     let expands = atoms.iter().any(|a| is(a, '{')) && (dots || atoms.iter().any(|a| is(a, ',')));
-    if expands && !is_plain(atoms) {
+    if !expands {
+        return Ok(vec![atoms.to_vec()]);
+    }
+    let opens = atoms.iter().filter(|a| is(a, '{')).count();
+    if opens > MAX_OPENS || !is_plain(atoms) {
         return Err(Doubt::Braces);
     }
     expand_at(atoms, 0)
@@ -79,7 +85,7 @@ struct Found {
 /// The first brace that expands: one with a comma of its own, or a sequence.
 fn find(atoms: &[Atom]) -> Result<Option<Found>, Doubt> {
     let opens = atoms.iter().enumerate().filter(|(_, a)| is(a, '{')).map(|(i, _)| i);
-    for open in opens.take(MAX_BRACES) {
+    for open in opens {
         let mut depth = 0_usize;
         let mut commas = Vec::new();
         for (i, atom) in atoms.iter().enumerate().skip(open + 1) {

@@ -128,6 +128,8 @@ const OPTIONS: &[Options] = &[
     options(&["make", "gmake", "ninja"], "fCEI", &["eval", "file", "makefile", "directory"]),
     options(&["gcc", "cc", "clang", "g++", "c++"], "Bf", &["wrapper"]),
     options(&["tcpdump"], "zw", &[]),
+    // bash evaluates what stands in brackets of the variable's name.
+    options(&["test", "[", "printf", "wait"], "vRp", &[]),
     options(&["nmap"], "", &["script"]),
     options(&["mysql", "mariadb"], "e", &["execute", "pager"]),
     options(&["psql"], "cf", &["command", "file"]),
@@ -224,7 +226,8 @@ const RUNNERS: &[&str] = &[
     "readarray",
     "read",
     "let",
-    "printf-v",
+    "compgen",
+    "jobs",
     "getopts",
     "history",
     "ulimit",
@@ -334,20 +337,19 @@ fn options_of(name: &str, words: &[Word], code: &mut Vec<usize>) {
         for (i, word) in words.iter().enumerate().skip(1) {
             let Some(text) = word.text() else { continue };
             // `vim +cmd` and `less +cmd`.
-            let plus = text.starts_with('+') && text.len() > 1;
-            let Some(option) = text.strip_prefix(['-', '/']).filter(|o| !o.is_empty()) else {
-                if plus {
-                    code.push(i);
-                }
-                continue;
-            };
+            if text.len() > 1 && text.starts_with('+') {
+                code.push(i);
+            }
+            let slashes = table.short.contains('/');
+            let mark = |c: char| c == '-' || (slashes && c == '/');
+            let Some(option) = text.strip_prefix(mark).filter(|o| !o.is_empty()) else { continue };
             let long = option.strip_prefix('-').unwrap_or(option);
-            let stem = long.split(['=', ':']).next().unwrap_or(long);
-            // Beginnings of long options are taken for the whole by many programs.
-            let is_long = !stem.is_empty() && table.long.iter().any(|l| l.starts_with(&stem.to_lowercase()));
-            let short = !option.starts_with('-') && text.starts_with('-');
-            let is_short = short
-                && option.chars().take_while(|c| c.is_ascii_alphabetic()).any(|c| table.short.contains(c));
+            let stem = long.split(['=', ':']).next().unwrap_or(long).to_lowercase();
+            // Beginnings of long options are taken for the whole by many programs, some after one dash.
+            let enough = if option.starts_with('-') { 1 } else { 3 };
+            let is_long = stem.len() >= enough && table.long.iter().any(|l| l.starts_with(&stem));
+            let mut letters = option.chars().take_while(|c| *c != '=');
+            let is_short = !option.starts_with('-') && letters.any(|c| c != '/' && table.short.contains(c));
             if is_long || is_short {
                 code.push(i);
                 if !text.contains('=') && i + 1 < words.len() {
@@ -368,6 +370,11 @@ fn operands_of(name: &str, words: &[Word], code: &mut Vec<usize>) {
     for (i, word) in words.iter().enumerate().skip(1) {
         let text = word.text().unwrap_or_default();
         let transport = name == "git" && text.contains("::");
+        // `tar xIf prog file`: its first word is options, dash or not.
+        let old = i == 1 && matches!(name, "tar" | "bsdtar" | "gtar") && text.contains(['I', 'F']);
+        if old && !text.starts_with('-') {
+            code.extend(i..words.len());
+        }
         let variable = matches!(name, "make" | "gmake") && text.contains('=');
         if transport || variable {
             code.push(i);

@@ -121,6 +121,13 @@ fn braces() {
     check("echo {1..999999}", &["<echo> ?braces"]);
     check("echo {a..Z}", &["<echo> ?braces"]);
     check("echo {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", &["<echo> ?braces"]);
+    check("a{}b,c}", &["?braces"]);
+    check("{a,b}}", &["?braces"]);
+    check(
+        &format!("echo {}{{a,b}}", "{a}".repeat(63)),
+        &[&format!("<echo> <{0}a>! <{0}b>!", "{a}".repeat(63))],
+    );
+    check(&format!("echo {}{{a,b}}", "{a}".repeat(64)), &["<echo> ?braces"]);
     check("echo {$x,b}", &["<echo> ?variable <b>!"]);
 }
 
@@ -268,6 +275,11 @@ fn code_in_arguments() {
             .map(String::as_str),
     );
     check("tar xf a --checkpoint-action=exec=rm", &["<tar> <xf> <a> <--checkpoint-action=exec=rm> code[3]"]);
+    check("tar xIf rm a", &["<tar> <xIf> <rm> <a> code[1, 2, 3]"]);
+    check("git log -n 5 -s x", &["<git> <log> <-n> <5> <-s> <x>"]);
+    check("[ -v 'a[$(rm x)]' ]", &["<[> <-v> <a[$(rm x)]> <]> code[1, 2]"]);
+    check("printf -v 'a[$(rm x)]' y", &["<printf> <-v> <a[$(rm x)]> <y> code[1, 2]"]);
+    check("cmd.exe /c dir", &["<cmd.exe> </c> <dir> code[1, 2]"]);
     check("vim +x f", &["<vim> <+x> <f> code[1]"]);
     check("echo cm0gLXJm | base64 -d | sh", &["<echo> <cm0gLXJm>", "<base64> <-d>", "<sh> input"]);
     check("curl x | sudo bash", &["<curl> <x>", "<sudo> <bash>", "<bash> input"]);
