@@ -85,14 +85,16 @@ impl Asking<'_> {
         if all.len() > typed::LONGEST {
             return None;
         }
-        self.forms(&typed::read(&all.join(" "))?)
+        let text = all.join(" ");
+        let forms = typed::read(&text)?;
+        typed::is_read_alike(&text, &forms).then(|| self.forms(&forms)).flatten()
     }
 
     /// One word. The one form that its shape has decides; a spelling of it does not.
     fn word(&self, word: &str) -> Option<Provenance> {
         match shape::of(word) {
             Shape::Plain => self.index.get(plain_key(self.keyed, word)),
-            Shape::Typed(forms) => self.forms(&forms),
+            Shape::Typed(forms) => typed::is_read_alike(word, &forms).then(|| self.forms(&forms)).flatten(),
             Shape::Mail(address) => self.index.get(self.keyed.text(Kind::Mail, &address)),
             Shape::Name => match shape::page(word) {
                 Some(url) => self.url(&url, &url.whole()),
