@@ -1,6 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
+use crate::approvals::{self, Queue, Webhook};
 use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -14,15 +15,17 @@ use crate::worker::{self, Plan, Thread};
 use arc_swap::ArcSwap;
 use cordon_api::Admin;
 use cordon_config::FailureMode;
+use cordon_flow::Sessions;
 use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
-use cordon_pipeline::{Issued, Recorder};
+use cordon_pipeline::{Issued, Lasting, Nobody, Recorder};
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Entropy, Secret};
 use prometheus_client::registry::Registry;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -71,6 +74,7 @@ pub struct Running {
     threads: Arc<Mutex<Vec<Thread>>>,
     admin: JoinHandle<()>,
     live: Arc<Live>,
+    held: Arc<Queue>,
     witnessing: Option<Witnessing>,
     draining: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
@@ -91,7 +95,11 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
-        let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
+        let held = Arc::new(Queue::default());
+        let desk = Arc::new(approvals::desk(store.clone(), held.clone(), &config, clock.now())?);
+        let webhook = Webhook::new(dir.root(), &config)?.map(Arc::new);
+        parts.lasting.held = desk.clone();
+        let rules = gate(loaded, parts.lasting.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
@@ -103,13 +111,14 @@ impl Running {
             parts.shared.clone(),
             threads.clone(),
             clock.clone(),
-            parts.issued,
+            parts.lasting,
         ));
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
             signal: parts.signal,
             reloader: reloader.clone(),
             custodian: custodian.clone(),
+            held: held.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -118,6 +127,7 @@ impl Running {
             key_store: store.clone(),
             kills: parts.shared.kills.clone(),
             kill_store: store.clone(),
+            desk,
             runtime: live.clone(),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -125,7 +135,17 @@ impl Running {
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
-        let side = Side { admin: api, shared, reloader, custodian, registry, stop, live: live_too };
+        let side = Side {
+            admin: api,
+            shared,
+            reloader,
+            custodian,
+            held: held.clone(),
+            webhook,
+            registry,
+            stop,
+            live: live_too,
+        };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -137,6 +157,7 @@ impl Running {
             threads,
             admin,
             live,
+            held,
             witnessing,
             draining: parts.draining,
             stop_admin,
@@ -187,6 +208,7 @@ impl Running {
         let mut counts = self.shared.recorder.flush_turned_away(now).into_iter();
         let recorded = counts
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
+            .and_then(|()| self.held.record(&self.shared))
             .and_then(|()| append(&self.shared, &Control::new(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Some(witnessing) = self.witnessing {
@@ -217,7 +239,7 @@ fn within_the_operators_word(
 /// The parts that threads share.
 struct Parts {
     shared: Arc<Shared>,
-    issued: Arc<Issued>,
+    lasting: Lasting,
     registry: Registry,
     /// The ledger's files, for what the committer does not touch.
     volume: Arc<FileVolume>,
@@ -254,9 +276,19 @@ impl Parts {
             settings::ledger(&loaded.config),
             clock.clone(),
         )?;
-        let mut random = [0; 32];
-        SystemEntropy.fill(&mut random);
-        let issued = Arc::new(Issued::new(random));
+        let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
+        let users = dir.users_key(custody::user_kills(&kills))?;
+        let fresh = || {
+            let mut random = [0; 32];
+            SystemEntropy.fill(&mut random);
+            random
+        };
+        let lasting = Lasting {
+            issued: Arc::new(Issued::new(fresh())),
+            sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+            held: Arc::new(Nobody),
+            binding_key: binding_key(&users),
+        };
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
         let (signal, kill_signal) = watch::channel(0);
@@ -272,10 +304,9 @@ impl Parts {
             models: cordon_pipeline::ModelTable::default(),
             catalogue: loaded.catalogue.clone(),
             tool_killed: Arc::new(|_| true),
-            issued: issued.clone(),
+            servers: BTreeSet::new(),
+            lasting: lasting.clone(),
         };
-        let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
-        let users = dir.users_key(custody::user_kills(&kills))?;
         let shared = Arc::new(Shared {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
@@ -297,8 +328,14 @@ impl Parts {
             commit: loaded.config.ledger.commit,
             user_digest: Arc::new(user_digest(*users)),
         });
-        Ok(Self { shared, issued, registry, volume, signal, draining, epoch_begun })
+        Ok(Self { shared, lasting, registry, volume, signal, draining, epoch_begun })
     }
+}
+
+/// The key under which held calls are named: the same over a restart, as grants are, and of no other use.
+fn binding_key(users: &[u8; 32]) -> [u8; 32] {
+    use sha2::{Digest as _, Sha256};
+    Sha256::new().chain_update(b"names of held calls").chain_update(users).finalize().into()
 }
 
 /// The keeper of the record, after it has finished what a crash cut off.

@@ -95,6 +95,12 @@ allowed_link_hosts = []           # hosts to which links and images in answers a
 # model = "gpt-4o-mini"
 # cost_per_day = 25
 
+# ---- calls that wait for a person: `cordon approvals` ----
+
+# [approvals]
+# timeout = "10m"                 # then it is denied
+# webhook = "https://hooks.example.com/cordon"   # told that a call waits; never what it says
+
 [ledger]
 origin = "@ORIGIN@"               # the log's name: never change it
 durability = "sync"               # "behind" acknowledges before the disk: a crash can lose the last records
@@ -144,6 +150,10 @@ effect = "read"
 [[tools]]
 name = "send_mail"
 effect = "send"
+target = ["to"]                   # who says where it goes: the user, a trusted tool, or what [tools.cleared] clears;
+untrusted = "ask"                 # else a person is asked (`cordon approvals`); or "refuse"
+[tools.cleared]
+to = { domains = ["example.com"] }
 [tools.args]
 to = { domains = ["example.com"], required = true }
 subject = {}                      # any value; an argument that does not stand here (`bcc`, say) refuses the call

@@ -46,6 +46,7 @@ fn intent() -> Intent {
         not_inspected: vec![Feature::Image],
         opened: vec![],
         labels: None,
+        call: None,
         policy: Some(Digest([0xab; 32])),
         detector: Some(Word::new("2026-11.1")),
         commitment: None,
@@ -66,6 +67,8 @@ fn outcome() -> Outcome {
         judged: Judged::allowed(),
         calls: vec![CallJudged {
             tool: names.name("send_mail", "tool", &digester()),
+            effect: None,
+            target: None,
             decision: Decision::Denied,
             reason: Some(Reason::ArgumentRefused),
             policies: vec![],
@@ -128,6 +131,18 @@ fn a_review_names_its_snapshot() {
     let leaf = review.encode();
     assert!(leaf.ends_with(format!("\"snap\":\"{}\"}}", "07".repeat(32)).as_bytes()));
     assert_eq!(Record::decode(&leaf).unwrap(), Record::Control(review));
+}
+
+#[test]
+fn a_held_call_is_named_in_all_its_records() {
+    let asked = Control {
+        approval: Some(cordon_types::ApprovalId(0xab)),
+        count: Some(2),
+        ..Control::new(ControlKind::ApprovalAsked, 5)
+    };
+    let leaf = asked.encode();
+    assert!(leaf.ends_with(format!("\"apr\":\"{:032x}\"}}", 0xab).as_bytes()));
+    assert_eq!(Record::decode(&leaf).unwrap(), Record::Control(asked));
 }
 
 #[test]
@@ -229,6 +244,8 @@ fn the_longest_lists_still_fit_a_leaf() {
     ];
     record.calls = std::iter::repeat_with(|| CallJudged {
         tool: Name::Known(known.clone()),
+        effect: None,
+        target: None,
         decision: Decision::Observed,
         reason: Some(Reason::UpstreamUnreachable),
         policies: vec![known.clone(); 200],
