@@ -62,7 +62,7 @@ impl Asking<'_> {
             return self.inside(word, depth).or_else(|| self.word(word));
         }
         // What ends a clause ends a command too: `make test; reboot` is not what "make test. Reboot" says.
-        if !self.joins && (text.contains(['\n', ';', '!', ':', ',']) || text.contains(". ")) {
+        if !self.joins && (text.contains(['\n', '\r', ';', '!', ':', ',']) || text.contains(". ")) {
             return None;
         }
         self.typed(&all).or_else(|| self.run(&all))

@@ -276,6 +276,7 @@ fn a_command_is_whole_or_nothing() {
         "delete /srv/data",
         "make test; reboot",
         "make test\nreboot",
+        "make test\rreboot",
         "delete, all",
         "make -f data.db",
     ] {
