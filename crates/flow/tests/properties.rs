@@ -153,7 +153,7 @@ fn keeps(value: &str, n: u8) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
     fn two_spellings_after_one_another(
@@ -257,7 +257,7 @@ proptest! {
         s.saw(Trusted, Class::Public, &other);
         for (value, before) in values.iter().zip(before) {
             let now = s.provenance(value);
-            prop_assert!(!now.is_good() || now == before, "{:?}: {} then {}", value, before, now);
+            prop_assert!(!now.is_good() || now <= before, "{:?}: {} then {}", value, before, now);
         }
     }
 }
