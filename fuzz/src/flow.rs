@@ -5,11 +5,12 @@ use crate::led;
 use bytes::Bytes;
 use cordon_detect::Guards;
 use cordon_pipeline::{
-    Arrival, Caller, Gate, Issued, Model, ModelTable, Price, Prompt, Step, StreamMachine, Tally, answer,
+    Arrival, Caller, Gate, Issued, Lasting, Model, ModelTable, Nobody, Price, Prompt, Step, StreamMachine, Tally, answer,
     prompt,
 };
 use cordon_policy::PolicySet;
 use cordon_types::{AgentId, Dialect, Feature, FindingKind, KeyId, ModelName, Operation, UpstreamId};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 const NOW: u64 = 1_796_126_400_000;
@@ -47,12 +48,20 @@ fn gate() -> (Arc<Gate>, Caller) {
             models: ModelTable::new([(model, Vec::new())]),
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
-            issued: Arc::new(Issued::new([7; 32])),
+            servers: BTreeSet::new(),
+            lasting: Lasting {
+                issued: Arc::new(Issued::new([7; 32])),
+                sessions: Arc::new(cordon_flow::Sessions::new(cordon_flow::Limits::default())),
+                held: Arc::new(Nobody),
+                binding_key: [6; 32],
+            },
         };
         let caller = Caller {
             key: KeyId::new("k").unwrap_or_else(|e| panic!("{e}")),
             agent: AgentId::new("a").unwrap_or_else(|e| panic!("{e}")),
             on_behalf: false,
+            user: None,
+            front: false,
         };
         (Arc::new(gate), caller)
     })
@@ -80,7 +89,7 @@ pub fn pipeline(data: &[u8]) {
 
 fn ask(op: Operation, body: &[u8]) -> Option<Prompt> {
     let (gate, caller) = gate();
-    let arrival = Arrival { op, betas: Vec::new(), body: Bytes::copy_from_slice(body) };
+    let arrival = Arrival { op, betas: Vec::new(), body: Bytes::copy_from_slice(body), session: None };
     let sent = prompt(&gate, &caller, arrival, NOW).ok()?;
     if let Err(e) = cordon_wire::parse_request(op, sent.body.clone(), &gate.limits) {
         panic!("what goes upstream is no request: {e}");

@@ -38,7 +38,7 @@ const TABLE: &[Row] = &[
     row(
         "cordon-pipeline",
         "crates/pipeline",
-        &["cordon-types", "cordon-wire", "cordon-detect", "cordon-policy", "cordon-ledger"],
+        &["cordon-types", "cordon-wire", "cordon-detect", "cordon-flow", "cordon-policy", "cordon-ledger"],
         true,
     ),
     row("cordon-identity", "crates/identity", &["cordon-types"], true),
@@ -76,6 +76,7 @@ const TABLE: &[Row] = &[
             "cordon-types",
             "cordon-wire",
             "cordon-detect",
+            "cordon-flow",
             "cordon-policy",
             "cordon-ledger",
             "cordon-config",

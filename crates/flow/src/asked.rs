@@ -59,21 +59,22 @@ impl Asking<'_> {
     fn whole(&self, text: &str, depth: u8) -> Option<Provenance> {
         let all: Words<'_> = text.split_whitespace().map(strict).collect();
         if let [word] = all.as_slice() {
-            return self.inside(word, depth).or_else(|| self.word(word));
+            // Where both are known, what was said first of either counts: few words are an encoding by chance.
+            return match (self.inside(word, depth), self.word(word)) {
+                (Some(inside), Some(word)) => Some(inside.min(word)),
+                (inside, word) => inside.or(word),
+            };
         }
         // What ends a clause ends a command too: `make test; reboot` is not what "make test. Reboot" says.
-        if !self.joins && (text.contains(['\n', ';', '!', ':', ',']) || text.contains(". ")) {
+        if !self.joins && (text.contains(['\n', '\r', ';', '!', ':', ',']) || text.contains(". ")) {
             return None;
         }
         self.typed(&all).or_else(|| self.run(&all))
     }
 
-    /// What an encoding hides is what counts, where it is known.
+    /// What an encoding hides.
     fn inside(&self, word: &str, depth: u8) -> Option<Provenance> {
-        if depth >= encoded::LAYERS {
-            return None;
-        }
-        let inner = encoded::inner(word)?;
+        let inner = encoded::inside(word, &shape::of(word), depth)?;
         self.value(&words::asked(&inner)?, depth + 1)
     }
 
@@ -85,14 +86,16 @@ impl Asking<'_> {
         if all.len() > typed::LONGEST {
             return None;
         }
-        self.forms(&typed::read(&all.join(" "))?)
+        let text = all.join(" ");
+        let forms = typed::read(&text)?;
+        typed::is_read_alike(&text, &forms).then(|| self.forms(&forms)).flatten()
     }
 
     /// One word. The one form that its shape has decides; a spelling of it does not.
-    fn word(&self, word: &str) -> Option<Provenance> {
+    pub(crate) fn word(&self, word: &str) -> Option<Provenance> {
         match shape::of(word) {
             Shape::Plain => self.index.get(plain_key(self.keyed, word)),
-            Shape::Typed(forms) => self.forms(&forms),
+            Shape::Typed(forms) => typed::is_read_alike(word, &forms).then(|| self.forms(&forms)).flatten(),
             Shape::Mail(address) => self.index.get(self.keyed.text(Kind::Mail, &address)),
             Shape::Name => match shape::page(word) {
                 Some(url) => self.url(&url, &url.whole()),

@@ -3,15 +3,26 @@
 //! What always holds: a decoding is given back only when it is text, so that few words are decoded that nobody encoded.
 //! What it does not do: other encodings. A value in one of them is unknown.
 
+use crate::shape::Shape;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 
 /// Layers that are taken off, on both sides.
-pub(crate) const LAYERS: u8 = 3;
+const LAYERS: u8 = 3;
 /// Shorter than this, too many words would be base64 by chance.
 const SHORTEST: usize = 8;
 
-/// The text below the outermost layer, if there is one.
-pub(crate) fn inner(word: &str) -> Option<String> {
+/// The text below the outermost layer of a word at this depth, if there is one. A number is a number, though some of
+/// them are base64 too.
+pub(crate) fn inside(word: &str, shape: &Shape, depth: u8) -> Option<String> {
+    (is_open(depth) && matches!(shape, Shape::Plain | Shape::Name)).then(|| inner(word)).flatten()
+}
+
+/// Whether another layer is taken off at this depth.
+pub(crate) const fn is_open(depth: u8) -> bool {
+    depth < LAYERS
+}
+
+fn inner(word: &str) -> Option<String> {
     percent(word).or_else(|| base64(word))
 }
 

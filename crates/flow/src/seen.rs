@@ -9,6 +9,7 @@
 //! What always holds: strangers' texts and the user's are read by the same rules, so that whatever the user's text
 //! would enter, a stranger's text had entered before. What it does not do: keep any text.
 
+use crate::asked::Asking;
 use crate::encoded;
 use crate::index::Index;
 use crate::keyed::{Keyed, Kind};
@@ -70,7 +71,12 @@ impl Entering<'_> {
 
     /// One word, met in running text.
     fn word(&mut self, word: &str, depth: u8) {
-        match shape::of(word) {
+        let shape = shape::of(word);
+        let inner = encoded::inside(word, &shape, depth);
+        if self.repeats(word, inner.as_deref(), depth) {
+            return;
+        }
+        match shape {
             Shape::Plain => {
                 if words::says_something(word) {
                     self.enter(plain_key(self.keyed, word));
@@ -90,11 +96,17 @@ impl Entering<'_> {
                 self.parts(word, depth);
             }
         }
-        if depth < encoded::LAYERS
-            && let Some(inner) = encoded::inner(word)
-        {
+        if let Some(inner) = inner {
             self.layer(&inner, depth + 1);
         }
+    }
+
+    /// Whether a stranger only repeats an encoded word, or what is in one, that somebody good brought.
+    fn repeats(&self, word: &str, inner: Option<&str>, depth: u8) -> bool {
+        let Some(inner) = inner.filter(|_| !self.source.is_good()) else { return false };
+        let asking = Asking { keyed: self.keyed, index: self.index, joins: true };
+        let known = |p: Option<Provenance>| p.is_some_and(Provenance::is_good);
+        known(asking.word(word)) || words::asked(inner).is_some_and(|i| known(asking.value(&i, depth + 1)))
     }
 
     fn forms(&mut self, forms: &typed::Forms) {
@@ -175,7 +187,7 @@ impl Entering<'_> {
             self.url(&url, &url.page());
         }
         self.host(url.host(), url.scheme);
-        if depth < encoded::LAYERS {
+        if encoded::is_open(depth) {
             url.pairs().for_each(|(_, value)| self.layer(&value, depth + 1));
         }
         true
@@ -252,7 +264,11 @@ impl Entering<'_> {
     /// Words that stand by themselves: also what says nothing in running text counts.
     fn mention(&mut self, all: &[&str]) {
         if let [word] = all {
-            match shape::of(word) {
+            let shape = shape::of(word);
+            if self.repeats(word, encoded::inside(word, &shape, 0).as_deref(), 0) {
+                return;
+            }
+            match shape {
                 Shape::Plain => self.enter(plain_key(self.keyed, word)),
                 Shape::Typed(forms) => return self.forms(&forms),
                 Shape::Mail(_) => return,

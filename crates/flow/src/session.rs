@@ -170,13 +170,23 @@ impl Session {
                     // A name that the operator's path has is the operator's word; any other is the server's.
                     let source = fields.at(place).max(Provenance::Untrusted);
                     self.label(source);
-                    self.enter(source, name);
+                    // Of a trusted result only names that are data: nobody calls a channel `status` because a result
+                    // has such a member.
+                    if !source.is_good() || !is_of_schema(name) {
+                        self.enter(source, name);
+                    }
                     self.walk(fields, place, value);
                     place.pop();
                 }
             }
         }
     }
+}
+
+/// `status`, `first_name`, `createdAt`.
+fn is_of_schema(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// A list of a command's words as one line.

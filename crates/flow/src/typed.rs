@@ -51,6 +51,12 @@ pub(crate) fn read(text: &str) -> Option<Forms> {
     money::money(text).map(|(number, currency)| smallvec![(Kind::Money, format!("{number} {currency}"))])
 }
 
+/// Whether whoever is sent this text will read it so, too.
+pub(crate) fn is_read_alike(text: &str, forms: &Forms) -> bool {
+    let amount = forms.iter().any(|(kind, _)| matches!(kind, Kind::Number | Kind::Money));
+    !(amount && money::has_decimal_comma(text))
+}
+
 /// What a seen text that reads as `forms` also tells: an amount without its currency.
 pub(crate) fn told_too(forms: &Forms) -> Option<(Kind, String)> {
     match forms.first() {
@@ -169,6 +175,13 @@ mod tests {
                 forms.as_slice(),
                 [(Kind::Date, "2024-05-15".to_owned()), (Kind::Time, "10:00".to_owned())]
             );
+        }
+        let alike = |text: &str| read(text).map(|f| is_read_alike(text, &f));
+        for text in ["1,000.50", "1,000", "1000.5", "€1,000", "March 15, 2024"] {
+            assert_eq!(alike(text), Some(true), "{text}");
+        }
+        for text in ["1,5", "1.000,50", "1,50 EUR", "0,123", "1.000,500"] {
+            assert_eq!(alike(text), Some(false), "{text}");
         }
         assert_eq!(read("2024-05-15T10:00Z"), None);
         assert_eq!(told_too(&read("€5").expect("money")), Some((Kind::Number, "5".to_owned())));

@@ -172,9 +172,9 @@ pub(crate) fn has_upper(word: &str) -> bool {
 /// Whether a word of letters, met in running text, says something by itself. The user who wrote "send it to the bank"
 /// named neither an `it` nor a `the`, whatever somebody calls himself elsewhere.
 pub(crate) fn says_something(word: &str) -> bool {
-    let short = word.is_ascii() && (2..=3).contains(&word.len());
     let upper = |b: u8| b.is_ascii_uppercase();
-    if short && word.bytes().any(upper) {
+    if word.is_ascii() && (2..=3).contains(&word.len()) && word.bytes().any(upper) {
+        // `IT` is a department, `It` and `it` are not.
         return word.bytes().all(upper) || !is_filler(word);
     }
     says_something_folded(word)
@@ -182,7 +182,7 @@ pub(crate) fn says_something(word: &str) -> bool {
 
 /// The same of the word in lower case.
 pub(crate) fn says_something_folded(word: &str) -> bool {
-    if word.is_ascii() { word.len() > 3 && !is_filler(word) } else { word.chars().nth(1).is_some() }
+    if word.is_ascii() { word.len() > 2 && !is_filler(word) } else { word.chars().nth(1).is_some() }
 }
 
 fn is_filler(word: &str) -> bool {
@@ -197,17 +197,18 @@ const LONGEST_FILLER: usize = 8;
 
 /// English words of grammar and of requests, in order. Names of people are left out, also where they are such words.
 const FILLERS: &[&str] = &[
-    "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been",
-    "before", "best", "both", "but", "by", "can", "could", "day", "did", "do", "does", "done", "down",
-    "each", "email", "every", "everyone", "find", "first", "for", "from", "get", "give", "go", "had", "has",
-    "have", "he", "hello", "her", "here", "hi", "him", "his", "how", "if", "in", "into", "is", "it", "its",
-    "just", "know", "last", "let", "like", "list", "mail", "make", "me", "more", "most", "much", "my",
-    "need", "new", "next", "no", "not", "now", "of", "off", "ok", "old", "on", "one", "only", "or", "other",
-    "our", "out", "over", "please", "put", "read", "run", "same", "say", "see", "send", "she", "should",
-    "so", "some", "such", "sure", "take", "tell", "than", "thank", "thanks", "that", "the", "their", "them",
-    "then", "there", "these", "they", "this", "those", "to", "too", "two", "up", "us", "use", "user", "very",
-    "want", "was", "way", "we", "were", "what", "when", "where", "which", "while", "who", "why", "with",
-    "would", "write", "yes", "yet", "you", "your",
+    "about", "add", "after", "again", "ago", "all", "also", "am", "an", "and", "any", "are", "as", "ask",
+    "at", "bad", "be", "been", "before", "best", "big", "both", "but", "by", "can", "could", "day", "did",
+    "do", "does", "done", "down", "due", "each", "email", "end", "etc", "every", "everyone", "far", "few",
+    "find", "first", "for", "from", "get", "give", "go", "got", "had", "has", "have", "he", "hello", "her",
+    "here", "hi", "him", "his", "how", "if", "in", "into", "is", "it", "its", "just", "know", "last", "let",
+    "like", "list", "lot", "low", "mail", "make", "me", "more", "most", "much", "my", "need", "new", "next",
+    "no", "nor", "not", "now", "of", "off", "ok", "old", "on", "one", "only", "or", "other", "our", "out",
+    "over", "own", "pay", "per", "please", "put", "read", "run", "same", "saw", "say", "see", "send", "set",
+    "she", "should", "so", "some", "such", "sure", "take", "tell", "than", "thank", "thanks", "that", "the",
+    "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "top", "try", "two",
+    "up", "us", "use", "user", "very", "via", "want", "was", "way", "we", "were", "what", "when", "where",
+    "which", "while", "who", "why", "with", "would", "write", "yes", "yet", "you", "your",
 ];
 
 #[cfg(test)]
@@ -269,6 +270,8 @@ mod tests {
             ("It", false),
             ("IT", true),
             ("Bob", true),
+            ("bob", true),
+            ("ab", false),
             ("the", false),
             ("general", true),
             ("x", false),

@@ -152,6 +152,15 @@ fn a_later_word_cleans_nothing() {
 }
 
 #[test]
+fn a_number_is_no_encoding() {
+    // The digits are base64 of some text, by chance.
+    let s = saw(&[(Untrusted, "to 1400 0440 040"), (User, "to 14000440040")]);
+    assert_eq!(s.provenance("14000440040"), Untrusted);
+    let s = saw(&[(User, "to 1400 0440 040"), (Untrusted, "to 14000440040")]);
+    assert_eq!(s.provenance("14000440040"), User);
+}
+
+#[test]
 fn an_account_is_not_put_together() {
     let mut s =
         saw(&[(User, "take DE89, then 3704 and 0044, 0532, 0130 or 00; the ids are 'WEST', 1234 or 5698")]);
@@ -276,6 +285,7 @@ fn a_command_is_whole_or_nothing() {
         "delete /srv/data",
         "make test; reboot",
         "make test\nreboot",
+        "make test\rreboot",
         "delete, all",
         "make -f data.db",
     ] {

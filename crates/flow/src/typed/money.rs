@@ -55,6 +55,14 @@ fn plain(whole: &str, part: &str) -> Option<String> {
     Some(if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") })
 }
 
+/// Whether a comma is its decimal mark: half the world reads it so, and a program that drops commas reads ten times as
+/// much.
+pub(crate) fn has_decimal_comma(text: &str) -> bool {
+    let Some((before, after)) = text.rsplit_once(',') else { return false };
+    let thousands = after.bytes().take_while(u8::is_ascii_digit).count() == 3;
+    !thousands || before.contains('.') || before.trim_start_matches(|c: char| !c.is_ascii_digit()) == "0"
+}
+
 /// A number of a JSON value in the same form. None where a reader with other numbers would read another one.
 pub(crate) fn json_number(number: &Number) -> Option<String> {
     if number.is_u64() || number.is_i64() {
