@@ -17,7 +17,7 @@ use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_upstream::{Incoming, ToolRequest};
 use cordon_wire::mcp::{
-    Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
+    ErrorCode, Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header};
 use std::fmt::Write as _;
@@ -294,12 +294,22 @@ impl Half<'_> {
         let mut headers = basic_headers();
         insert(&mut headers, VERSION, Revision::V2026_07_28.name());
         insert(&mut headers, METHOD, Method::Discover.name());
-        let (_, hello) = self.exchange(Method::Discover.name(), &params, headers).await?;
-        let speaks = hello.get("supportedVersions").is_some_and(|list| {
-            let doc = hello.doc();
-            doc.items(list).any(|v| doc.string(v).as_deref() == Some(Revision::V2026_07_28.name()))
-        });
-        if speaks { Ok(hello) } else { Err(refused()) }
+        let speaks = |message: &Message, list: Option<u32>| {
+            let doc = message.doc();
+            let mut named = list.into_iter().flat_map(|l| doc.items(l));
+            named.any(|v| doc.string(v).as_deref() == Some(Revision::V2026_07_28.name()))
+        };
+        let (_, mut hello) = self.answer(Method::Discover.name(), &params, headers.clone()).await?;
+        // A server that names this very revision among those it would rather have gets it once more.
+        let unsupported = ErrorCode::UnsupportedVersion.number().to_string();
+        if hello.kind() == MessageKind::Error && hello.get("code").map(|n| hello.raw(n)) == Some(&unsupported) {
+            let supported = hello.get("data").and_then(|d| hello.doc().given(d, "supported"));
+            if speaks(&hello, supported) {
+                (_, hello) = self.answer(Method::Discover.name(), &params, headers).await?;
+            }
+        }
+        let list = hello.get("supportedVersions").filter(|_| hello.kind() == MessageKind::Response);
+        if speaks(&hello, list) { Ok(hello) } else { Err(refused()) }
     }
 
     async fn initialize(self, abilities: &Abilities) -> Result<Link, Failure> {
@@ -333,8 +343,22 @@ impl Half<'_> {
         Ok((way, revision, hello))
     }
 
-    /// The first request of a connection, and its answer.
+    /// The first request of a connection, and its answer, which is no error.
     async fn exchange(
+        &self,
+        method: &str,
+        params: &str,
+        headers: HeaderMap,
+    ) -> Result<(Option<HeaderValue>, Message), Failure> {
+        let (session, answer) = self.answer(method, params, headers).await?;
+        match answer.kind() {
+            MessageKind::Response => Ok((session, answer)),
+            _ => Err(refused()),
+        }
+    }
+
+    /// The first request of a connection, and its answer.
+    async fn answer(
         &self,
         method: &str,
         params: &str,
@@ -355,10 +379,7 @@ impl Half<'_> {
                 (session, crate::mcp::replies::first_answer(self.worker, answer, &id, limit).await?)
             }
         };
-        match answer.kind() {
-            MessageKind::Response => Ok((session, answer)),
-            _ => Err(refused()),
-        }
+        Ok((session, answer))
     }
 }
 
