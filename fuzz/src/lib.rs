@@ -7,8 +7,9 @@ mod custody;
 mod detect;
 mod export;
 mod flow;
-mod inventory;
 mod govern;
+mod inventory;
+mod mcp;
 pub mod seeds;
 mod texts;
 mod wire;
@@ -20,6 +21,7 @@ pub use export::{export, usage};
 pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
+pub use mcp::mcp_message;
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "wire_request", body: wire_request, seeds: seeds::requests },
     Target { name: "wire_answer", body: wire_answer, seeds: seeds::answers },
     Target { name: "wire_stream", body: wire_stream, seeds: seeds::streams },
+    Target { name: "mcp_message", body: mcp_message, seeds: seeds::messages },
     Target { name: "detect_scan", body: detect_scan, seeds: seeds::texts },
     Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
     Target { name: "manifest", body: manifest, seeds: seeds::manifests },
