@@ -7,9 +7,10 @@ mod custody;
 mod detect;
 mod export;
 mod flow;
-mod inventory;
 mod govern;
 mod provenance;
+mod inventory;
+mod mcp;
 pub mod seeds;
 mod texts;
 mod tools;
@@ -23,6 +24,7 @@ pub use flow::pipeline;
 pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
 pub use provenance::provenance;
+pub use mcp::mcp_message;
 pub use texts::{config, key, manifest, note, policy, proof, record};
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
 pub use witness::{trust, witness};
@@ -44,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "wire_request", body: wire_request, seeds: seeds::requests },
     Target { name: "wire_answer", body: wire_answer, seeds: seeds::answers },
     Target { name: "wire_stream", body: wire_stream, seeds: seeds::streams },
+    Target { name: "mcp_message", body: mcp_message, seeds: seeds::messages },
     Target { name: "detect_scan", body: detect_scan, seeds: seeds::texts },
     Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
     Target { name: "provenance", body: provenance, seeds: seeds::spoken },

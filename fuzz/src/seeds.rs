@@ -2,13 +2,15 @@
 
 use cordon_ledger::{Checkpoint, Control, ControlKind, InclusionProof, Signer};
 
-const FIXTURES: [(&str, &[u8]); 6] = [
+const FIXTURES: [(&str, &[u8]); 8] = [
     ("openai_request", include_bytes!("../../crates/wire/tests/golden/openai_request.json")),
     ("anthropic_request", include_bytes!("../../crates/wire/tests/golden/anthropic_request.json")),
     ("openai_answer", include_bytes!("../../crates/wire/tests/golden/openai_answer.json")),
     ("anthropic_answer", include_bytes!("../../crates/wire/tests/golden/anthropic_answer.json")),
     ("openai_stream", include_bytes!("../../crates/wire/tests/golden/openai_stream.txt")),
     ("anthropic_stream", include_bytes!("../../crates/wire/tests/golden/anthropic_stream.txt")),
+    ("mcp_tools_list", include_bytes!("../../crates/wire/tests/golden/mcp_tools_list.json")),
+    ("mcp_call_result", include_bytes!("../../crates/wire/tests/golden/mcp_call_result.json")),
 ];
 
 fn fixture(name: &str) -> &'static [u8] {
@@ -17,6 +19,14 @@ fn fixture(name: &str) -> &'static [u8] {
 
 fn led(first: u8, rest: &[u8]) -> Vec<u8> {
     [&[first], rest].concat()
+}
+
+/// Messages of tool servers and their clients.
+pub fn messages() -> Vec<Vec<u8>> {
+    let call = br#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"t","arguments":{"to":"x@example.com"},"_meta":{"progressToken":1}}}"#;
+    let told = br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":0.5}}"#;
+    let own = FIXTURES.iter().filter(|(n, _)| n.starts_with("mcp")).map(|(_, b)| b.to_vec());
+    own.chain([call.to_vec(), told.to_vec()]).collect()
 }
 
 /// Bodies of every kind.

@@ -1,6 +1,8 @@
 """A tool server on the official Python SDK with what the conformance suite asks for, in every revision.
 
     python mcp_fixture.py http PORT      streamable HTTP at /mcp, both lifecycles
+    python mcp_fixture.py old PORT       the same, without the current lifecycle
+    python mcp_fixture.py new PORT       the same, without the older ones
     python mcp_fixture.py sse PORT       the older transport at /sse
     python mcp_fixture.py stdio          one message a line
 
@@ -15,6 +17,7 @@ import sys
 import zlib
 
 import mcp_types as types
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.streamable_http import EventMessage, EventStore
 from mcp.shared.exceptions import MCPError
@@ -482,9 +485,29 @@ class Events(EventStore):
         return stream
 
 
+def of_one_life(app, new):
+    """The server as if it had only one lifecycle: requests of the other are refused."""
+
+    async def serve(scope, receive, send):
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        version = dict(scope["headers"]).get(b"mcp-protocol-version", b"")
+        if (version == b"2026-07-28") == new:
+            return await app(scope, receive, send)
+        refused = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "not spoken here"}}
+        head = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 400, "headers": head})
+        await send({"type": "http.response.body", "body": json.dumps(refused).encode()})
+
+    return serve
+
+
 def main(how, port=None):
     if how == "stdio":
         server.run("stdio")
+    elif how in ("old", "new"):
+        app = server.streamable_http_app(event_store=Events(), retry_interval=100)
+        uvicorn.run(of_one_life(app, how == "new"), host="127.0.0.1", port=int(port), log_level="warning")
     elif how == "sse":
         server.run("sse", host="127.0.0.1", port=int(port))
     else:

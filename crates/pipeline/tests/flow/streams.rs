@@ -128,7 +128,7 @@ fn cuts() -> impl Strategy<Value = Cuts> {
 
 const fn op(dialect: Dialect) -> Operation {
     match dialect {
-        Dialect::OpenaiChat => Operation::ChatCompletions,
+        Dialect::OpenaiChat | Dialect::Mcp => Operation::ChatCompletions,
         Dialect::AnthropicMessages => Operation::Messages,
     }
 }
@@ -293,7 +293,7 @@ proptest! {
             prop_assert!(twice.cut.is_none(), "{:?}", twice.cut);
             prop_assert!(twice.tally.calls.iter().all(|c| c.refused.is_none()));
             let same = match dialect {
-                Dialect::OpenaiChat => said_openai(&once.text()) == said_openai(&twice.text()),
+                Dialect::OpenaiChat | Dialect::Mcp => said_openai(&once.text()) == said_openai(&twice.text()),
                 Dialect::AnthropicMessages => said_anthropic(&once.text()) == said_anthropic(&twice.text()),
             };
             prop_assert!(same, "{} then {}", once.text(), twice.text());

@@ -235,13 +235,13 @@ impl Duplex {
         &self,
         worker: &Arc<Worker>,
         server: &Arc<Server>,
-        words: Words<'_>,
+        words: Words,
         message: Bytes,
     ) -> Result<(), Failure> {
         let out = lock(&self.out).clone().ok_or_else(Failure::gone)?;
         match (out.as_ref(), words) {
             (Out::Child(child), Words::Own) => Ok(child.send_own(message).await?),
-            (Out::Child(child), Words::Permitted(permit)) => Ok(child.send(permit, message).await?),
+            (Out::Child(child), Words::Permitted(permit)) => Ok(child.send(&permit, message).await?),
             (Out::Path(path), words) => {
                 let mut headers = HeaderMap::new();
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -250,7 +250,7 @@ impl Duplex {
                 let tools = worker.tools();
                 let answer = match words {
                     Words::Own => tools.send_own(server.id(), request).await?,
-                    Words::Permitted(permit) => tools.send(permit, server.id(), request).await?,
+                    Words::Permitted(permit) => tools.send(&permit, server.id(), request).await?,
                 };
                 if answer.status.is_success() { Ok(()) } else { Err(Failure::broken()) }
             }

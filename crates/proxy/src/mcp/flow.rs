@@ -14,7 +14,9 @@ use crate::mcp::convert;
 use crate::mcp::failure::Failure;
 use crate::mcp::link::{Ask, Link, Words};
 use crate::mcp::questions::{self, Inputs, Question};
-use crate::mcp::replies::Replies;
+use crate::mcp::replies::{Replies, Reply};
+use crate::mcp::resume::Reader;
+use crate::mcp::session::Session;
 use crate::open::{Open, killed_refusal};
 use crate::respond;
 use bytes::Bytes;
@@ -22,16 +24,19 @@ use cordon_pipeline::hands::{self, CallExchange};
 use cordon_pipeline::{End, Refusal, Tally, Why};
 use cordon_policy::{Interaction, Permit};
 use cordon_wire::mcp::{
-    Edits, ErrorCode, Id, Message, MessageKind, Method, error, error_with_data, notification, response,
-    string,
+    Edits, ErrorCode, Id, Message, MessageKind, Method, Revision, error, error_with_data, notification,
+    response, string,
 };
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
 use http::Response;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::timeout_at;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+/// After how many milliseconds a client may come back, where the server says nothing.
+const RETRY: u64 = 1_000;
 
 /// See the module.
 pub(crate) struct Flow {
@@ -40,11 +45,19 @@ pub(crate) struct Flow {
     pub link: Arc<Link>,
     pub call: Call,
     pub exchange: CallExchange,
-    pub permit: Permit,
+    pub permit: Arc<Permit>,
     pub id: Id,
     /// The client's token of progress: JSON text.
     pub token: Option<String>,
     pub replies: Option<Replies>,
+    /// The request on its way.
+    asking: Option<BoxFuture<'static, Result<Replies, Failure>>>,
+    /// What the server asks beside any call.
+    aside: mpsc::Receiver<Message>,
+    /// It was sent once more already.
+    again: bool,
+    /// After how many milliseconds the client may come back, where the server's stream can be come back to.
+    primed: Option<u64>,
     pub questions: FuturesUnordered<Question>,
     cancelled: Option<oneshot::Receiver<()>>,
     /// What was asked, in case it has to be asked again.
@@ -82,15 +95,19 @@ impl Flow {
         let exchange = context.exchange(&call);
         let token = message.meta("progressToken").and_then(|n| Id::read(message.doc(), n));
         Self {
+            aside: link.aside(),
             context,
             open,
             link,
             call,
             exchange,
-            permit,
+            permit: Arc::new(permit),
             id,
             token: token.map(|t| t.as_json().to_owned()),
             replies: None,
+            asking: None,
+            again: false,
+            primed: None,
             questions: FuturesUnordered::new(),
             cancelled,
             asked: Ask::default(),
@@ -105,7 +122,7 @@ impl Flow {
     /// Asks the server and answers the client.
     pub(crate) async fn run(mut self, ask: Ask) -> Response<OutBody> {
         self.asked = ask.clone();
-        Box::pin(self.begin(ask)).await;
+        self.begin(ask);
         let first = Box::pin(self.next()).await;
         self.respond(first)
     }
@@ -139,6 +156,11 @@ impl Flow {
             Some(event) => {
                 self.open.stream = true;
                 self.ready.push_front(event);
+                if let Some(session) =
+                    self.context.session.clone().filter(|s| s.revision >= Revision::V2025_11_25)
+                {
+                    return self.detach(&session);
+                }
                 let stream = stream::unfold(self, |mut flow| async move {
                     let message = Box::pin(flow.next()).await?;
                     Some((Ok::<_, Broken>(event_of(&message)), flow))
@@ -148,37 +170,54 @@ impl Flow {
         }
     }
 
-    /// Sends the request. A server that has forgotten the session gets it once more in a new one.
-    pub(crate) async fn begin(&mut self, ask: Ask) {
-        let worker = self.context.asked.worker.clone();
-        match self.ask(&worker, ask.clone()).await {
-            Ok(replies) => self.replies = Some(replies),
-            Err(failure) if failure.forgotten => {
-                self.context.drop_link(&self.link);
-                let again = match self.context.link(&self.call.server).await {
-                    Ok(link) => {
-                        self.link = link;
-                        self.ask(&worker, ask).await
+    /// Goes on by itself, and leaves events that the client reads, now or when it comes back.
+    fn detach(mut self, session: &Session) -> Response<OutBody> {
+        let (request, dialect) = (self.context.asked.id, self.context.asked.dialect);
+        let kept = session.open_stream(self.primed.unwrap_or(RETRY));
+        let reader = Reader::new(kept.clone(), None);
+        if let Some(replies) = &mut self.replies {
+            replies.on_break = Some(kept.clone());
+        }
+        let spawner = self.context.asked.worker.spawner.clone();
+        spawner.spawn(
+            "call",
+            Box::pin(async move {
+                while let Some(message) = Box::pin(self.next()).await {
+                    if !message.is_empty() {
+                        kept.push(message);
                     }
-                    Err(failure) => Err(failure),
-                };
-                match again {
-                    Ok(replies) => self.replies = Some(replies),
+                }
+                kept.finish();
+            }),
+        );
+        let body = stream::unfold(reader, |mut r| async move { Some((r.next().await?, r)) });
+        respond::events(dialect, request, OutBody::Stream(body.boxed()))
+    }
+
+    /// Sends the request.
+    pub(crate) fn begin(&mut self, ask: Ask) {
+        let worker = &self.context.asked.worker;
+        let words = Words::Permitted(self.permit.clone());
+        self.asking = Some(Box::pin(self.link.ask(worker, words, ask)));
+    }
+
+    /// The request arrived, or did not. A server that has forgotten the session gets it once more in a new one.
+    async fn begun(&mut self, sent: Result<Replies, Failure>) {
+        self.asking = None;
+        match sent {
+            Ok(replies) => self.replies = Some(replies),
+            Err(failure) if failure.forgotten && !std::mem::replace(&mut self.again, true) => {
+                self.context.drop_link(&self.link);
+                match self.context.link(&self.call.server).await {
+                    Ok(link) => {
+                        (self.aside, self.link) = (link.aside(), link);
+                        self.begin(self.asked.clone());
+                    }
                     Err(failure) => self.failed(&failure).await,
                 }
             }
             Err(failure) => self.failed(&failure).await,
         }
-    }
-
-    pub(crate) async fn ask(
-        &mut self,
-        worker: &Arc<crate::worker::Worker>,
-        ask: Ask,
-    ) -> Result<Replies, Failure> {
-        let deadline = self.open.deadline;
-        let asking = Box::pin(self.link.ask(worker, Words::Permitted(&self.permit), ask));
-        timeout_at(deadline, asking).await.unwrap_or_else(|_| Err(Failure::too_slow()))
     }
 
     /// The next message for the client; the last one is the answer.
@@ -196,9 +235,16 @@ impl Flow {
 
     async fn advance(&mut self) {
         let deadline = self.open.deadline;
-        if self.replies.is_none() && self.questions.is_empty() {
+        if self.replies.is_none() && self.questions.is_empty() && self.asking.is_none() {
             return self.failed(&Failure::gone()).await;
         }
+        let asking = &mut self.asking;
+        let sent = async {
+            match asking {
+                Some(asking) => asking.await,
+                None => std::future::pending().await,
+            }
+        };
         let replies = &mut self.replies;
         let reply = async {
             match replies {
@@ -208,14 +254,15 @@ impl Flow {
         };
         let cancelled = async {
             match &mut self.cancelled {
-                Some(cancelled) => cancelled.await.is_ok(),
+                // The session's end drops the other side: that cancels too.
+                Some(cancelled) => drop(cancelled.await),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
             () = self.open.killed() => self.refuse(End::Killed, &killed_refusal()).await,
-            true = cancelled => {
+            () = cancelled => {
                 self.tell_cancelled();
                 let _ = self.open.close(End::Aborted).await;
                 self.over = true;
@@ -224,14 +271,27 @@ impl Flow {
             Some((question, answer)) = self.questions.next(), if !self.questions.is_empty() => {
                 questions::answered(self, question, answer).await;
             }
-            message = timeout_at(deadline, reply) => match message {
-                Err(_) => {
-                    self.tell_cancelled();
-                    self.refuse(End::TimedOut, &Failure::too_slow().refusal()).await;
-                }
-                Ok(Err(failure)) => self.failed(&failure).await,
-                Ok(Ok(message)) => self.take(message).await,
+            Some(message) = self.aside.recv() => questions::asked(self, message).await,
+            sent = sent => self.begun(sent).await,
+            reply = reply => match reply {
+                Err(failure) => self.failed(&failure).await,
+                Ok(Reply::Message(message)) => self.take(message).await,
+                Ok(Reply::Primed(retry)) => self.note_primed(retry),
             },
+            () = tokio::time::sleep_until(deadline) => {
+                self.tell_cancelled();
+                self.refuse(End::TimedOut, &Failure::too_slow().refusal()).await;
+            }
+        }
+    }
+
+    /// The server's stream can be come back to: so can the client's, where its revision has that.
+    fn note_primed(&mut self, retry: u64) {
+        let session = self.context.session.as_ref();
+        if session.is_some_and(|s| s.revision >= Revision::V2025_11_25)
+            && self.primed.replace(retry).is_none()
+        {
+            self.ready.push_back(Bytes::new());
         }
     }
 
@@ -244,7 +304,7 @@ impl Flow {
                 self.answer(&message).await;
             }
             MessageKind::Error => self.server_said_no(&message).await,
-            MessageKind::Notification => self.notified(&message).await,
+            MessageKind::Notification => self.notified(&message),
             MessageKind::Request => questions::asked(self, message).await,
         }
     }
@@ -297,7 +357,7 @@ impl Flow {
     }
 
     /// A word on the way: progress to whoever asked for it, log messages where the manifest lets them through.
-    async fn notified(&mut self, message: &Message) {
+    fn notified(&mut self, message: &Message) {
         let now = self.now();
         match message.method() {
             "notifications/progress" => {
@@ -309,7 +369,7 @@ impl Flow {
                     edits.unset(doc, body, "_meta");
                 };
                 let words = convert::words(&self.exchange, message, &mut tally, now, renamed);
-                self.pass("notifications/progress", words, tally).await;
+                self.pass("notifications/progress", words, tally);
             }
             "notifications/message" => {
                 let wanted = self.context.session.is_some() || self.context.log.is_some();
@@ -318,7 +378,7 @@ impl Flow {
                 }
                 let mut tally = Tally::default();
                 let words = convert::words(&self.exchange, message, &mut tally, now, |_, _, _| {});
-                self.pass("notifications/message", words, tally).await;
+                self.pass("notifications/message", words, tally);
             }
             _ => {
                 if let Some(session) = &self.context.session {
@@ -329,7 +389,7 @@ impl Flow {
     }
 
     /// Hands on a word, or passes over one that may not be read.
-    async fn pass(&mut self, method: &str, words: Result<String, Refusal>, tally: Tally) {
+    fn pass(&mut self, method: &str, words: Result<String, Refusal>, tally: Tally) {
         self.open.tally.take(tally);
         if let Ok(params) = words {
             self.ready.push_back(notification(method, &params));

@@ -21,12 +21,15 @@ const LINK_IDLE: Duration = Duration::from_secs(600);
 /// Most calls that wait for input at once.
 const MAX_PARKED: usize = 1_000;
 
+/// Connections of clients without sessions, and when each was last used.
+type Links = HashMap<(KeyId, ServerId), (Arc<Link>, Instant)>;
+
 /// See the module.
 #[derive(Default)]
 pub struct Hub {
     servers: ArcSwap<BTreeMap<ServerId, Arc<Server>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-    links: Mutex<HashMap<(KeyId, ServerId), (Arc<Link>, Instant)>>,
+    links: Mutex<Links>,
     parked: Mutex<HashMap<String, Parked>>,
 }
 

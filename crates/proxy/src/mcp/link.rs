@@ -9,6 +9,7 @@
 
 use crate::mcp::duplex::Duplex;
 use crate::mcp::failure::Failure;
+use crate::mcp::hub::lock;
 use crate::mcp::replies::Replies;
 use crate::mcp::server::{Server, Transport};
 use crate::mcp::session::Abilities;
@@ -17,12 +18,14 @@ use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_upstream::{Incoming, ToolRequest};
 use cordon_wire::mcp::{
-    Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
+    ErrorCode, Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -36,16 +39,19 @@ pub(crate) const META_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) const META_ABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 pub(crate) const META_LOG: &str = "io.modelcontextprotocol/logLevel";
 
+/// Requests of a server's that wait for a call to look at them.
+const ASIDE: usize = 16;
+
 /// Who Cordon is, towards servers.
 const SELF: &str = concat!("{\"name\":\"cordon\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
 
 /// Whose words a message is made of.
-#[derive(Clone, Copy)]
-pub(crate) enum Words<'a> {
+#[derive(Clone)]
+pub(crate) enum Words {
     /// The gateway's own.
     Own,
     /// A caller's, permitted.
-    Permitted(&'a Permit),
+    Permitted(Arc<Permit>),
 }
 
 /// What is asked of a server.
@@ -81,6 +87,8 @@ pub(crate) struct Link {
     pub hello: Message,
     next: AtomicU64,
     over: AtomicBool,
+    /// Calls under way.
+    calls: Mutex<Vec<mpsc::Sender<Message>>>,
 }
 
 impl Drop for Link {
@@ -158,35 +166,53 @@ impl Link {
     }
 
     /// Sends a request; its answer comes as [`Replies`].
-    pub(crate) async fn ask(
+    pub(crate) fn ask(
         self: &Arc<Self>,
         worker: &Arc<Worker>,
-        words: Words<'_>,
+        words: Words,
         ask: Ask,
-    ) -> Result<Replies, Failure> {
+    ) -> impl Future<Output = Result<Replies, Failure>> + Send + use<> {
+        let (this, worker) = (self.clone(), worker.clone());
+        async move { this.carry(worker, words, ask).await }
+    }
+
+    async fn carry(self: Arc<Self>, worker: Arc<Worker>, words: Words, ask: Ask) -> Result<Replies, Failure> {
         let id = Id::number(self.next.fetch_add(1, Ordering::Relaxed));
         let params = self.params(&ask, &id);
         let body = request(&id, ask.method, &params);
-        match &self.way {
-            Way::Duplex(duplex) => {
-                let waiting = duplex.expect(&id);
-                duplex.send(worker, &self.server, words, body).await?;
-                Ok(Replies::duplex(self.clone(), worker.clone(), id, waiting))
+        if let Way::Duplex(duplex) = &self.way {
+            let waiting = duplex.expect(&id);
+            duplex.send(&worker, &self.server, words, body).await?;
+            return Ok(Replies::duplex(self, worker, id, waiting));
+        }
+        let mut headers = self.headers();
+        if self.revision.is_stateless() {
+            insert(&mut headers, METHOD, ask.method);
+            if let Some(name) = &ask.name {
+                insert(&mut headers, NAME, &encode_header(name));
             }
-            Way::Http { .. } => {
-                let mut headers = self.headers();
-                if self.revision.is_stateless() {
-                    insert(&mut headers, METHOD, ask.method);
-                    if let Some(name) = &ask.name {
-                        insert(&mut headers, NAME, &encode_header(name));
-                    }
-                    headers.extend(
-                        ask.headers.into_iter().map(|(n, v)| (Some(n), v)).filter_map(|(n, v)| Some((n?, v))),
-                    );
-                }
-                let answer = post(worker, &self.server, words, headers, body).await?;
-                Replies::http(self.clone(), worker.clone(), id, answer).await
+            for (name, value) in ask.headers {
+                headers.insert(name, value);
             }
+        }
+        let answer = post(&worker, &self.server, words, headers, body).await?;
+        Replies::http(self, worker, id, answer).await
+    }
+
+    /// Where a server's own requests come that arrive beside any call.
+    pub(crate) fn aside(&self) -> mpsc::Receiver<Message> {
+        let (sender, receiver) = mpsc::channel(ASIDE);
+        lock(&self.calls).push(sender);
+        receiver
+    }
+
+    /// Gives such a request to the one call under way; gives it back when there is none, or more.
+    pub(crate) fn to_call(&self, message: Message) -> Result<(), Message> {
+        let mut calls = lock(&self.calls);
+        calls.retain(|c| !c.is_closed());
+        match calls.as_slice() {
+            [one] => one.try_send(message).map_err(|e| e.into_inner()),
+            _ => Err(message),
         }
     }
 
@@ -194,7 +220,7 @@ impl Link {
     pub(crate) async fn tell(
         &self,
         worker: &Arc<Worker>,
-        words: Words<'_>,
+        words: Words,
         message: Bytes,
     ) -> Result<(), Failure> {
         match &self.way {
@@ -275,7 +301,7 @@ const REFUSED: &str = "upstream_refused";
 
 impl Half<'_> {
     fn done(self, revision: Revision, hello: Message) -> Link {
-        *crate::mcp::hub::lock(&self.server.newest) = Some(revision);
+        *lock(&self.server.newest) = Some(revision);
         Link {
             server: self.server.clone(),
             revision,
@@ -284,6 +310,7 @@ impl Half<'_> {
             // The handshake was the first request.
             next: AtomicU64::new(2),
             over: AtomicBool::new(false),
+            calls: Mutex::default(),
         }
     }
 
@@ -294,12 +321,23 @@ impl Half<'_> {
         let mut headers = basic_headers();
         insert(&mut headers, VERSION, Revision::V2026_07_28.name());
         insert(&mut headers, METHOD, Method::Discover.name());
-        let (_, hello) = self.exchange(Method::Discover.name(), &params, headers).await?;
-        let speaks = hello.get("supportedVersions").is_some_and(|list| {
-            let doc = hello.doc();
-            doc.items(list).any(|v| doc.string(v).as_deref() == Some(Revision::V2026_07_28.name()))
-        });
-        if speaks { Ok(hello) } else { Err(refused()) }
+        let speaks = |message: &Message, list: Option<u32>| {
+            let doc = message.doc();
+            let mut named = list.into_iter().flat_map(|l| doc.items(l));
+            named.any(|v| doc.string(v).as_deref() == Some(Revision::V2026_07_28.name()))
+        };
+        let (_, mut hello) = self.answer(Method::Discover.name(), &params, headers.clone()).await?;
+        // A server that names this very revision among those it would rather have gets it once more.
+        let unsupported = ErrorCode::UnsupportedVersion.number().to_string();
+        if hello.kind() == MessageKind::Error && hello.get("code").map(|n| hello.raw(n)) == Some(&unsupported)
+        {
+            let supported = hello.get("data").and_then(|d| hello.doc().given(d, "supported"));
+            if speaks(&hello, supported) {
+                (_, hello) = self.answer(Method::Discover.name(), &params, headers).await?;
+            }
+        }
+        let list = hello.get("supportedVersions").filter(|_| hello.kind() == MessageKind::Response);
+        if speaks(&hello, list) { Ok(hello) } else { Err(refused()) }
     }
 
     async fn initialize(self, abilities: &Abilities) -> Result<Link, Failure> {
@@ -333,8 +371,22 @@ impl Half<'_> {
         Ok((way, revision, hello))
     }
 
-    /// The first request of a connection, and its answer.
+    /// The first request of a connection, and its answer, which is no error.
     async fn exchange(
+        &self,
+        method: &str,
+        params: &str,
+        headers: HeaderMap,
+    ) -> Result<(Option<HeaderValue>, Message), Failure> {
+        let (session, answer) = self.answer(method, params, headers).await?;
+        match answer.kind() {
+            MessageKind::Response => Ok((session, answer)),
+            _ => Err(refused()),
+        }
+    }
+
+    /// The first request of a connection, and its answer.
+    async fn answer(
         &self,
         method: &str,
         params: &str,
@@ -355,10 +407,7 @@ impl Half<'_> {
                 (session, crate::mcp::replies::first_answer(self.worker, answer, &id, limit).await?)
             }
         };
-        match answer.kind() {
-            MessageKind::Response => Ok((session, answer)),
-            _ => Err(refused()),
-        }
+        Ok((session, answer))
     }
 }
 
@@ -410,7 +459,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 async fn post(
     worker: &Arc<Worker>,
     server: &Arc<Server>,
-    words: Words<'_>,
+    words: Words,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Incoming, Failure> {
@@ -418,7 +467,7 @@ async fn post(
     let tools = worker.tools();
     let sent = match words {
         Words::Own => tools.send_own(server.id(), request).await,
-        Words::Permitted(permit) => tools.send(permit, server.id(), request).await,
+        Words::Permitted(permit) => tools.send(&permit, server.id(), request).await,
     };
     Ok(sent?)
 }

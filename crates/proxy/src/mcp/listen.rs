@@ -88,7 +88,7 @@ impl Wanted {
 struct Part {
     link: Arc<Link>,
     wanted: Wanted,
-    permit: Option<Permit>,
+    permit: Option<Arc<Permit>>,
 }
 
 pub(crate) async fn listen(context: Context, id: &Id, message: &Message) -> Response<OutBody> {
@@ -143,7 +143,7 @@ fn subscription(id: &Id) -> String {
 /// Who is asked for what; `wanted` keeps only what is granted.
 async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
     let now = context.asked.worker.shared.clock.now();
-    let mut by_server: BTreeMap<ServerId, (Vec<String>, Option<Permit>)> = BTreeMap::new();
+    let mut by_server: BTreeMap<ServerId, (Vec<String>, Option<Arc<Permit>>)> = BTreeMap::new();
     wanted.uris.retain(|uri| {
         let Some(target) = by_uri(context, uri) else { return false };
         let arguments = object(&[("uri", string(&target.name))]);
@@ -158,7 +158,7 @@ async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
         let Ok(judged) = judged else { return false };
         let entry = by_server.entry(target.server.id().clone()).or_default();
         entry.0.push(target.name);
-        entry.1 = Some(judged.permit);
+        entry.1 = Some(Arc::new(judged.permit));
         true
     });
     let mut parts = Vec::new();
@@ -171,12 +171,12 @@ async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
 }
 
 async fn hear(worker: &Arc<Worker>, part: &Part, changes: &mpsc::Sender<Bytes>, id: &Id, joined: bool) {
-    let words = part.permit.as_ref().map_or(Words::Own, Words::Permitted);
+    let words = part.permit.clone().map_or(Words::Own, Words::Permitted);
     if part.link.revision.is_stateless() {
         let params = vec![("notifications", part.wanted.to_json())];
         let ask = Ask { method: Method::Listen.name(), params, ..Ask::default() };
         let Ok(mut replies) = part.link.ask(worker, words, ask).await else { return };
-        while let Ok(message) = replies.next().await {
+        while let Ok(message) = replies.message().await {
             pass(part, &message, changes, id, joined);
         }
         return;
@@ -184,7 +184,7 @@ async fn hear(worker: &Arc<Worker>, part: &Part, changes: &mpsc::Sender<Bytes>, 
     for uri in &part.wanted.uris {
         let params = vec![("uri", string(uri))];
         let ask = Ask { method: Method::ResourcesSubscribe.name(), params, ..Ask::default() };
-        if let Ok(mut replies) = part.link.ask(worker, words, ask).await {
+        if let Ok(mut replies) = part.link.ask(worker, words.clone(), ask).await {
             let _ = replies.next().await;
         }
     }

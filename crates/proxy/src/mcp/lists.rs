@@ -147,7 +147,7 @@ async fn all_pages(
         let ask = Ask { method: method.name(), params, ..Ask::default() };
         let mut replies = link.ask(&context.asked.worker, Words::Own, ask).await?;
         let message = loop {
-            let message = replies.next().await?;
+            let message = replies.message().await?;
             match message.kind() {
                 MessageKind::Response => break message,
                 MessageKind::Error => return Err(Failure::broken()),

@@ -24,6 +24,7 @@ mod mirror;
 mod park;
 mod questions;
 mod replies;
+mod resume;
 mod server;
 mod session;
 mod standing;

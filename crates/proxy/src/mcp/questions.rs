@@ -121,7 +121,7 @@ pub(crate) async fn answered(
             flow.inputs.answers.push((name, body));
             flow.inputs.open = flow.inputs.open.saturating_sub(1);
             if flow.inputs.open == 0 {
-                ask_again(flow).await;
+                ask_again(flow);
             }
         }
     }
@@ -186,7 +186,7 @@ pub(crate) async fn resume(flow: &mut Flow, questions: Vec<(String, Id)>, messag
 }
 
 /// Asks a client with a session for what a server without one needs.
-async fn collect(flow: &mut Flow, message: &Message) -> Result<(), Failure> {
+fn collect(flow: &mut Flow, message: &Message) -> Result<(), Failure> {
     let impossible =
         || Failure::new("input_required", "the tool server needs input that this client cannot be asked for");
     flow.rounds += 1;
@@ -237,20 +237,21 @@ fn inspected(flow: &mut Flow, doc: Doc<'_>, params: u32) -> Option<String> {
 }
 
 /// Makes the call again, with what the client gave.
-pub(crate) async fn ask_again(flow: &mut Flow) {
+pub(crate) fn ask_again(flow: &mut Flow) {
     let inputs = std::mem::take(&mut flow.inputs);
     let mut ask = flow.asked.clone();
     let answers: Vec<(&str, String)> = inputs.answers.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
     ask.params.retain(|(key, _)| !matches!(*key, "inputResponses" | "requestState"));
     ask.params.push(("inputResponses", object(&answers)));
     ask.params.extend(inputs.state.map(|state| ("requestState", state)));
-    flow.begin(ask).await;
+    flow.asked = ask.clone();
+    flow.begin(ask);
 }
 
 async fn reply(flow: &mut Flow, message: Bytes) {
     let worker = flow.context.asked.worker.clone();
     // The permit of the call covers what its client adds to it.
-    if let Err(failure) = flow.link.tell(&worker, Words::Permitted(&flow.permit), message).await {
+    if let Err(failure) = flow.link.tell(&worker, Words::Permitted(flow.permit.clone()), message).await {
         tracing::debug!(why = failure.name, "an answer to a server's question was not taken");
     }
 }
@@ -258,8 +259,8 @@ async fn reply(flow: &mut Flow, message: Bytes) {
 /// The server needs input before it can answer (2026-07-28).
 pub(crate) async fn input_required(flow: &mut Flow, message: Message) {
     if !flow.context.revision.is_stateless() {
-        match collect(flow, &message).await {
-            Ok(()) if flow.questions.is_empty() => ask_again(flow).await,
+        match collect(flow, &message) {
+            Ok(()) if flow.questions.is_empty() => ask_again(flow),
             Ok(()) => {}
             Err(failure) => flow.refuse(End::UpstreamFailed(failure.name), &failure.refusal()).await,
         }

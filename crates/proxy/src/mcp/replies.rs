@@ -6,6 +6,7 @@
 use crate::mcp::duplex::Waiting;
 use crate::mcp::failure::Failure;
 use crate::mcp::link::{Link, Way};
+use crate::mcp::resume::CallStream;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
 use cordon_upstream::{Incoming, IncomingBody};
@@ -31,11 +32,23 @@ pub(crate) struct Replies {
     source: Source,
     ready: VecDeque<Message>,
     received: usize,
+    /// The server's stream can be come back to, after so many milliseconds; told once.
+    primed: Option<u64>,
+    /// Where it is told that the stream broke off.
+    pub on_break: Option<Arc<CallStream>>,
+}
+
+/// What comes.
+pub(crate) enum Reply {
+    /// A message.
+    Message(Message),
+    /// The server's stream can be come back to, after so many milliseconds.
+    Primed(u64),
 }
 
 enum Source {
     Whole,
-    Events(Events),
+    Events(Box<Events>),
     Duplex(Waiting),
 }
 
@@ -49,7 +62,11 @@ struct Events {
 
 impl Replies {
     pub(crate) fn duplex(link: Arc<Link>, worker: Arc<Worker>, id: Id, waiting: Waiting) -> Self {
-        Self { link, worker, id, source: Source::Duplex(waiting), ready: VecDeque::new(), received: 0 }
+        Self::of(link, worker, id, Source::Duplex(waiting))
+    }
+
+    fn of(link: Arc<Link>, worker: Arc<Worker>, id: Id, source: Source) -> Self {
+        Self { link, worker, id, source, ready: VecDeque::new(), received: 0, primed: None, on_break: None }
     }
 
     pub(crate) async fn http(
@@ -64,15 +81,15 @@ impl Replies {
             link.end();
             return Err(Failure { forgotten: true, ..Failure::gone() });
         }
-        let mut this = Self { link, worker, id, source: Source::Whole, ready: VecDeque::new(), received: 0 };
+        let mut this = Self::of(link, worker, id, Source::Whole);
         if is_events(&answer) && answer.status.is_success() {
-            this.source = Source::Events(Events {
+            this.source = Source::Events(Box::new(Events {
                 body: answer.body,
                 reader: SseReader::new(limit),
                 last: None,
                 pause: RESUME_AFTER,
                 resumed: 0,
-            });
+            }));
             return Ok(this);
         }
         let status = answer.status.as_u16();
@@ -103,9 +120,21 @@ impl Replies {
         self.received
     }
 
-    /// The next message; the last is the answer. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Message, Failure> {
+    /// The next message; the last is the answer.
+    pub(crate) async fn message(&mut self) -> Result<Message, Failure> {
         loop {
+            if let Reply::Message(message) = self.next().await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// What comes next; the last message is the answer. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Reply, Failure> {
+        loop {
+            if let Some(retry) = self.primed.take() {
+                return Ok(Reply::Primed(retry));
+            }
             if let Some(message) = self.ready.pop_front() {
                 let answers = matches!(message.kind(), MessageKind::Response | MessageKind::Error);
                 // An error without an id answers the one request that this stream is about.
@@ -115,7 +144,7 @@ impl Replies {
                         ..Failure::broken()
                     });
                 }
-                return Ok(message);
+                return Ok(Reply::Message(message));
             }
             match &mut self.source {
                 Source::Whole => return Err(Failure::gone()),
@@ -155,6 +184,9 @@ impl Replies {
             if let Some(ms) = frame.retry {
                 events.pause = Duration::from_millis(ms).min(MAX_PAUSE);
             }
+            if frame.data.is_empty() && events.last.is_some() {
+                self.primed = Some(u64::try_from(events.pause.as_millis()).unwrap_or(0));
+            }
             if frame.data.is_empty() || !matches!(frame.event.as_deref(), None | Some("message")) {
                 continue;
             }
@@ -175,6 +207,9 @@ impl Replies {
             return Err(failure);
         }
         events.resumed += 1;
+        if let Some(stream) = &self.on_break {
+            stream.cut();
+        }
         tokio::time::sleep(events.pause).await;
         match self.link.stream(&self.worker, Some(&last)).await {
             Ok(answer) => {

@@ -5,6 +5,7 @@
 
 use crate::mcp::hub::lock;
 use crate::mcp::link::Link;
+use crate::mcp::resume::CallStream;
 use bytes::Bytes;
 use cordon_types::{KeyId, ServerId};
 use cordon_wire::mcp::{Id, Message, Revision};
@@ -63,6 +64,7 @@ pub(crate) struct Session {
     pub news: Notify,
     questions: Mutex<HashMap<Id, oneshot::Sender<Message>>>,
     calls: Mutex<HashMap<Id, oneshot::Sender<()>>>,
+    streams: Mutex<HashMap<u64, Arc<CallStream>>>,
     next: AtomicU64,
     over: watch::Sender<bool>,
     /// A standing stream is open.
@@ -90,6 +92,7 @@ impl Session {
             news: Notify::new(),
             questions: Mutex::default(),
             calls: Mutex::default(),
+            streams: Mutex::default(),
             next: AtomicU64::new(1),
             over: watch::Sender::new(false),
             streaming: AtomicBool::new(false),
@@ -110,6 +113,7 @@ impl Session {
         lock(&self.links).clear();
         lock(&self.questions).clear();
         lock(&self.calls).clear();
+        lock(&self.streams).clear();
     }
 
     /// Turns true at its end.
@@ -182,6 +186,20 @@ impl Session {
     pub(crate) fn answer(&self, message: Message) -> bool {
         let asked = message.id().and_then(|id| lock(&self.questions).remove(id));
         asked.is_some_and(|q| q.send(message).is_ok())
+    }
+
+    /// A stream that the client can come back to.
+    pub(crate) fn open_stream(&self, retry: u64) -> Arc<CallStream> {
+        let stream = Arc::new(CallStream::new(self.next.fetch_add(1, Ordering::Relaxed), retry));
+        let mut streams = lock(&self.streams);
+        streams.retain(|_, s| !s.is_stale());
+        streams.insert(stream.number(), stream.clone());
+        stream
+    }
+
+    /// The stream of that number.
+    pub(crate) fn stream(&self, number: u64) -> Option<Arc<CallStream>> {
+        lock(&self.streams).get(&number).cloned()
     }
 
     /// A call under way, so that it can be cancelled by its id.

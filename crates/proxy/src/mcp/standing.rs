@@ -1,9 +1,11 @@
 //! What stands beside calls: a session's stream of changes, its end, and the level of its log.
 
 use crate::body::{Broken, OutBody};
-use crate::call::{self, Asked};
+use crate::call as recording;
+use crate::call::Asked;
 use crate::mcp::context::{Context, Fail};
 use crate::mcp::link::{Ask, LAST_EVENT, Link, SESSION, Way, Words};
+use crate::mcp::resume::{self, Reader};
 use crate::mcp::session::Session;
 use crate::mcp::target::outward_uri;
 use crate::respond;
@@ -52,7 +54,7 @@ pub(crate) async fn end(
 ) -> Result<Response<OutBody>, Refusal> {
     let session = match session_of(&asked, server, headers) {
         Ok(session) => session,
-        Err(refusal) => return Err(call::refuse(&asked, Operation::McpSession, refusal).await),
+        Err(refusal) => return Err(recording::refuse(&asked, Operation::McpSession, refusal).await),
     };
     let links = session.links();
     asked.worker.shared.hub.close(&session);
@@ -76,9 +78,19 @@ pub(crate) async fn open(
 ) -> Result<Response<OutBody>, Refusal> {
     let session = match session_of(&asked, server, headers) {
         Ok(session) => session,
-        Err(refusal) => return Err(call::refuse(&asked, Operation::McpSession, refusal).await),
+        Err(refusal) => return Err(recording::refuse(&asked, Operation::McpSession, refusal).await),
     };
-    let after = single(headers, LAST_EVENT.as_str()).ok().flatten().and_then(|v| v.parse::<u64>().ok());
+    let last = single(headers, LAST_EVENT.as_str()).ok().flatten();
+    if let Some((call, event)) = last.and_then(resume::position) {
+        let Some(kept) = session.stream(call) else {
+            let refusal = Refusal::new(404, Why::Header, "there is no such stream to come back to");
+            return Err(recording::refuse(&asked, Operation::McpSession, refusal).await);
+        };
+        let reader = Reader::new(kept, Some(event));
+        let body = stream::unfold(reader, |mut r| async move { Some((r.next().await?, r)) });
+        return Ok(respond::events(asked.dialect, asked.id, OutBody::Stream(body.boxed())));
+    }
+    let after = last.and_then(|v| v.parse::<u64>().ok());
     if session.streaming.swap(true, Ordering::AcqRel) {
         // The old one may be a connection that nobody knows to be dead: the new one takes its place.
         session.news.notify_waiters();
@@ -202,7 +214,9 @@ async fn hear(worker: &Arc<Worker>, session: &Arc<Session>, weak: &std::sync::We
                 let Some(link) = weak.upgrade() else { return };
                 match Message::parse(frame.data, &limits) {
                     Ok(message) if message.kind() == MessageKind::Request => {
-                        refuse(worker, &link, &message).await
+                        if let Err(message) = link.to_call(message) {
+                            refuse(worker, &link, &message).await;
+                        }
                     }
                     Ok(message) => note(session, &link, &message, joined),
                     Err(_) => return,

@@ -97,46 +97,11 @@ impl Message {
                 return wrong(WireCode::WrongType, format!("a message is an object, not {}", other.name()));
             }
         }
-        let (mut id, mut method, mut body, mut kind) = (None, String::new(), None, None);
-        let (mut versioned, mut null_id) = (false, false);
-        for (key, value) in doc.members(0) {
-            match doc.text(key).as_ref() {
-                "jsonrpc" => versioned = doc.string(value).as_deref() == Some("2.0"),
-                "id" if doc.kind(value) == Kind::Null => null_id = true,
-                "id" => match Id::read(doc, value) {
-                    Some(read) => id = Some(read),
-                    None => {
-                        return wrong(WireCode::WrongType, "an id is a string or a whole number".into());
-                    }
-                },
-                "method" => {
-                    let name = doc.string(value).filter(|m| !m.is_empty() && m.len() <= MAX_METHOD_BYTES);
-                    let Some(name) = name else {
-                        return wrong(WireCode::WrongType, "`method` is a short string".into());
-                    };
-                    method = name.into_owned();
-                }
-                "params" | "result" | "error" if body.is_some() => {
-                    return wrong(
-                        WireCode::Unsupported,
-                        "a message has one of params, result and error".into(),
-                    );
-                }
-                "params" => body = Some(value),
-                "result" => (body, kind) = (Some(value), Some(MessageKind::Response)),
-                "error" => (body, kind) = (Some(value), Some(MessageKind::Error)),
-                other => {
-                    return wrong(
-                        WireCode::UnknownField,
-                        format!("a message has no member `{}`", safe_key(other)),
-                    );
-                }
-            }
-        }
+        let Parts { versioned, id, null_id, method, body, answer } = parts(doc)?;
         if !versioned {
             return wrong(WireCode::MissingField, "`jsonrpc` must be \"2.0\"".into());
         }
-        let kind = match (kind, method.is_empty(), id.is_some(), null_id) {
+        let kind = match (answer, method.is_empty(), id.is_some(), null_id) {
             (None, false, true, false) => MessageKind::Request,
             (None, false, false, false) => MessageKind::Notification,
             (Some(MessageKind::Response), true, true, false) => MessageKind::Response,
@@ -236,4 +201,49 @@ impl Message {
         }
         Ok(())
     }
+}
+
+/// The members of an envelope.
+#[derive(Default)]
+struct Parts {
+    versioned: bool,
+    id: Option<Id>,
+    null_id: bool,
+    method: String,
+    body: Option<u32>,
+    /// It has a result, or an error.
+    answer: Option<MessageKind>,
+}
+
+fn parts(doc: Doc<'_>) -> Result<Parts, WireError> {
+    let wrong = |code, why: &str| Err(WireError::new(code, why));
+    let mut p = Parts::default();
+    for (key, value) in doc.members(0) {
+        match doc.text(key).as_ref() {
+            "jsonrpc" => p.versioned = doc.string(value).as_deref() == Some("2.0"),
+            "id" if doc.kind(value) == Kind::Null => p.null_id = true,
+            "id" => match Id::read(doc, value) {
+                Some(read) => p.id = Some(read),
+                None => return wrong(WireCode::WrongType, "an id is a string or a whole number"),
+            },
+            "method" => {
+                let name = doc.string(value).filter(|m| !m.is_empty() && m.len() <= MAX_METHOD_BYTES);
+                let Some(name) = name else {
+                    return wrong(WireCode::WrongType, "`method` is a short string");
+                };
+                p.method = name.into_owned();
+            }
+            "params" | "result" | "error" if p.body.is_some() => {
+                return wrong(WireCode::Unsupported, "a message has one of params, result and error");
+            }
+            "params" => p.body = Some(value),
+            "result" => (p.body, p.answer) = (Some(value), Some(MessageKind::Response)),
+            "error" => (p.body, p.answer) = (Some(value), Some(MessageKind::Error)),
+            other => {
+                let why = format!("a message has no member `{}`", safe_key(other));
+                return wrong(WireCode::UnknownField, &why);
+            }
+        }
+    }
+    Ok(p)
 }
