@@ -1,18 +1,64 @@
 """Cordon in front of one suite's server: a data directory of its own, keys, the session of each task.
 
-What always holds: the manifest is the committed one, the same for every task; `off` changes one line of it. What it
-deliberately does not do: look into the gateway.
+What always holds: the manifest is the committed one, the same for every task; with `off`, one line more says that the
+flow of information is not judged. The agent has its own key alone; opening a session is the front end's, deciding what
+is held the admin's. What it deliberately does not do: look into the gateway.
 """
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "tests/e2e"))
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+os.environ.setdefault("CORDON_BIN", str(ROOT / "target/release/cordon"))
 
 from gateway import Gateway  # noqa: E402
 
+SERVER = """
+[[servers]]
+id = "{id}"
+url = "{url}"
+"""
+
 
 class Cordon:
-    pass
+    """A running gateway with one agent and one tool server."""
+
+    def __init__(self, suite_name, server_url, off):
+        agent = f"{suite_name}-assistant"
+        manifest = (HERE / f"manifests/{suite_name}.toml").read_text()
+        if off:
+            manifest = f'flow = "off"\n{manifest}'
+        server = SERVER.format(id=suite_name, url=server_url)
+        self._gateway = Gateway(config=lambda text: text + server, agents={agent: manifest}, start=False)
+        try:
+            keys = {kind: self._gateway.new_key(agent, kind)["text"] for kind in ("agent", "front")}
+            self._gateway.start()
+            self.admin_url, self.admin_key = self._gateway.admin_url, self._gateway.admin_key()
+            base = self._gateway.openai_base_url.removesuffix("/v1")
+            self.mcp_url = f"{base}/mcp/{suite_name}"
+            self.agent_headers = {"authorization": f"Bearer {keys['agent']}"}
+            self._sessions_url = f"{base}/cordon/v1/sessions"
+            self._front_headers = {"authorization": f"Bearer {keys['front']}"}
+        except BaseException:
+            self._gateway.close()
+            raise
+
+    async def session(self, http, words):
+        """Opens a session with the user's words; gives the headers that the agent sends in it."""
+        answer = await http.post(self._sessions_url, headers=self._front_headers, json={"text": words})
+        answer.raise_for_status()
+        return {"x-cordon-session": answer.json()["session"]}
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, suite_name, server_url, off):
+        """One for as long as the block lasts."""
+        cordon = cls(suite_name, server_url, off)
+        try:
+            yield cordon
+        finally:
+            cordon._gateway.close()

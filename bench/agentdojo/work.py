@@ -14,7 +14,7 @@ import time
 
 import httpx2
 from agent import Agent, Outcome, Reply
-from cordon import Cordon  # noqa: F401
+from cordon import Cordon
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from person import Person
@@ -30,12 +30,15 @@ async def run_mode(bench, user_tasks, mode):
     async with contextlib.AsyncExitStack() as stack:
         server = SuiteServer(bench.suite)
         url = await stack.enter_async_context(server.serving())
+        # The agent's own connection, and another for what the agent has no key for.
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=120))
+        beside = await stack.enter_async_context(httpx2.AsyncClient(timeout=120))
         gateway = None
         if mode != "allow-all":
-            gateway = await stack.enter_async_context(Cordon.started(bench.suite.name, url, mode == "cordon-off"))
+            gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off"))
             url = gateway.mcp_url
-        part = Part(bench, server, gateway, http, mode)
+            http.headers.update(gateway.agent_headers)
+        part = Part(bench, server, gateway, http, beside, mode)
         part.client = await stack.enter_async_context(Client(streamable_http_client(url, http_client=http)))
         await part.client.list_tools()
         rows = []
@@ -56,12 +59,13 @@ def denied(bench, task):
 class Part:
     """What the tasks of one run share."""
 
-    def __init__(self, bench, server, gateway, http, mode):
-        self.bench, self.server, self.gateway, self.http, self.mode = bench, server, gateway, http, mode
+    def __init__(self, bench, server, gateway, http, beside, mode):
+        self.bench, self.server, self.gateway, self.mode = bench, server, gateway, mode
+        self.http, self.beside = http, beside
         self.client = None
         self.person = None
         if mode == "cordon+person":
-            self.person = Person(http, gateway.admin_url, gateway.admin_key)
+            self.person = Person(beside, gateway.admin_url, gateway.admin_key)
 
     async def row(self, task, injection):
         """Does one task in a fresh environment and asks AgentDojo what became of it."""
@@ -69,7 +73,7 @@ class Part:
         before = copy.deepcopy(environment)
         self.server.environment = environment
         if self.gateway:
-            self.http.headers.update(await self.gateway.session(self.http, task.PROMPT))
+            self.http.headers.update(await self.gateway.session(self.beside, task.PROMPT))
         if self.person:
             calls = task.ground_truth(before)
             self.person.begin([(c.function, await self.bench.shaped(c, self._unknown)) for c in calls])
