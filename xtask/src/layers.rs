@@ -29,6 +29,7 @@ const TABLE: &[Row] = &[
     row("cordon-types", "crates/types", &[], true),
     row("cordon-wire", "crates/wire", &["cordon-types"], true),
     row("cordon-detect", "crates/detect", &["cordon-types"], true),
+    row("cordon-flow", "crates/flow", &["cordon-types"], true),
     row("cordon-policy", "crates/policy", &["cordon-types"], true),
     row("cordon-ledger", "crates/ledger", &["cordon-types"], true),
     row("cordon-config", "crates/config", &["cordon-types"], true),
@@ -44,6 +45,7 @@ const TABLE: &[Row] = &[
     row("cordon-export", "crates/export", &["cordon-types", "cordon-ledger"], true),
     row("cordon-api", "crates/api", &["cordon-types", "cordon-identity"], true),
     row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
+    row("cordon-watch", "crates/watch", &["cordon-types", "cordon-ledger"], true),
     row(
         "cordon-store",
         "crates/store",
@@ -77,6 +79,7 @@ const TABLE: &[Row] = &[
             "cordon-config",
             "cordon-gullible",
             "cordon-govern",
+            "cordon-watch",
             "cordon-pipeline",
             "cordon-identity",
             "cordon-store",

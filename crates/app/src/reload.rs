@@ -8,9 +8,10 @@ use crate::worker::Thread;
 use cordon_config::FailureMode;
 use cordon_identity::KillSwitch;
 use cordon_ledger::{Control, ControlKind};
-use cordon_pipeline::{Gate, Issued};
+use cordon_pipeline::{Gate, Lasting};
 use cordon_proxy::Shared;
 use cordon_types::Clock;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -21,7 +22,7 @@ pub(crate) struct Reloader {
     shared: Arc<Shared>,
     threads: Arc<Mutex<Vec<Thread>>>,
     clock: Arc<dyn Clock>,
-    issued: Arc<Issued>,
+    lasting: Lasting,
     seen: Mutex<Stamp>,
 }
 
@@ -35,10 +36,10 @@ impl Reloader {
         shared: Arc<Shared>,
         threads: Arc<Mutex<Vec<Thread>>>,
         clock: Arc<dyn Clock>,
-        issued: Arc<Issued>,
+        lasting: Lasting,
     ) -> Self {
         let seen = Mutex::new(stamp(root));
-        Self { root: root.to_owned(), shared, threads, clock, issued, seen }
+        Self { root: root.to_owned(), shared, threads, clock, lasting, seen }
     }
 
     /// The data directory.
@@ -102,13 +103,13 @@ impl Reloader {
             thread.worker.replace_upstream(client);
         }
         self.shared.model_budgets.store(Arc::new(budgets));
-        self.shared.gate.store(Arc::new(gate(loaded, self.issued.clone(), self.shared.kills.clone())));
+        self.shared.gate.store(Arc::new(gate(loaded, self.lasting.clone(), self.shared.kills.clone())));
         Ok(())
     }
 }
 
 /// The rules that were loaded, ready to judge.
-pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>, kills: Arc<KillSwitch>) -> Gate {
+pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> Gate {
     Gate {
         tool_killed: Arc::new(move |name| kills.load().tool_hit(name).is_some()),
         limits: settings::wire_limits(&loaded.config),
@@ -118,7 +119,8 @@ pub(crate) fn gate(loaded: Loaded, issued: Arc<Issued>, kills: Arc<KillSwitch>) 
         detectors: loaded.detectors,
         guards: loaded.guards,
         catalogue: loaded.catalogue,
-        issued,
+        servers: BTreeSet::new(),
+        lasting,
     }
 }
 

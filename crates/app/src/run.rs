@@ -14,15 +14,17 @@ use crate::worker::{self, Plan, Thread};
 use arc_swap::ArcSwap;
 use cordon_api::Admin;
 use cordon_config::FailureMode;
+use cordon_flow::Sessions;
 use cordon_identity::{KeyKind, KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
-use cordon_pipeline::{Issued, Recorder};
+use cordon_pipeline::{Issued, Lasting, Nobody, Recorder};
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Entropy, Secret};
 use prometheus_client::registry::Registry;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -91,7 +93,7 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
-        let rules = gate(loaded, parts.issued.clone(), parts.shared.kills.clone());
+        let rules = gate(loaded, parts.lasting.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
@@ -103,7 +105,7 @@ impl Running {
             parts.shared.clone(),
             threads.clone(),
             clock.clone(),
-            parts.issued,
+            parts.lasting,
         ));
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
@@ -217,7 +219,7 @@ fn within_the_operators_word(
 /// The parts that threads share.
 struct Parts {
     shared: Arc<Shared>,
-    issued: Arc<Issued>,
+    lasting: Lasting,
     registry: Registry,
     /// The ledger's files, for what the committer does not touch.
     volume: Arc<FileVolume>,
@@ -254,9 +256,17 @@ impl Parts {
             settings::ledger(&loaded.config),
             clock.clone(),
         )?;
-        let mut random = [0; 32];
-        SystemEntropy.fill(&mut random);
-        let issued = Arc::new(Issued::new(random));
+        let fresh = || {
+            let mut random = [0; 32];
+            SystemEntropy.fill(&mut random);
+            random
+        };
+        let lasting = Lasting {
+            issued: Arc::new(Issued::new(fresh())),
+            sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+            held: Arc::new(Nobody),
+            binding_key: fresh(),
+        };
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
         let (signal, kill_signal) = watch::channel(0);
@@ -272,7 +282,8 @@ impl Parts {
             models: cordon_pipeline::ModelTable::default(),
             catalogue: loaded.catalogue.clone(),
             tool_killed: Arc::new(|_| true),
-            issued: issued.clone(),
+            servers: BTreeSet::new(),
+            lasting: lasting.clone(),
         };
         let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
         let users = dir.users_key(custody::user_kills(&kills))?;
@@ -297,7 +308,7 @@ impl Parts {
             commit: loaded.config.ledger.commit,
             user_digest: Arc::new(user_digest(*users)),
         });
-        Ok(Self { shared, issued, registry, volume, signal, draining, epoch_begun })
+        Ok(Self { shared, lasting, registry, volume, signal, draining, epoch_begun })
     }
 }
 

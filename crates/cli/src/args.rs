@@ -287,6 +287,15 @@ pub(crate) struct Explain {
     /// A user is vouched for.
     #[arg(long)]
     pub(crate) on_behalf: bool,
+    /// What the session is worth: `trusted` (without) or `untrusted`.
+    #[arg(long)]
+    pub(crate) integrity: Option<String>,
+    /// The class of what the session has read: `public` (without), `internal`, `confidential`, `restricted`.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// Who supplied a target that the manifest does not clear: `user` (without), `trusted`, `untrusted`, `unknown`.
+    #[arg(long)]
+    pub(crate) target: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -316,6 +325,15 @@ pub(crate) enum Audit {
     Show(Box<audit_args::Show>),
     /// Look whether the log is complete: intents without outcomes, gaps, clock steps, a provider's own account.
     Reconcile(audit_args::Reconcile),
+    /// Find reads of secrets or restricted data that a send, a spend or an execution followed; ends with 3 where one
+    /// was not stopped.
+    Sequences {
+        #[command(flatten)]
+        place: audit_args::Where,
+        /// Print JSON on a terminal too.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write records in another format, or send them to a receiver.
     Export(audit_args::Export),
     /// Copy the ledger's plain files to another directory or an S3-compatible store.

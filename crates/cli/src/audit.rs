@@ -23,10 +23,14 @@ pub(crate) fn audit(root: &Path, command: &Audit) -> anyhow::Result<ExitCode> {
                 demand_quorum: policy.is_some(),
                 against: against.as_deref(),
             };
-            return Ok(verify(audit::verify(&ledger_dir(ledger), &key, &beside)?, *json));
+            let watch = |done: u64, of: u64| output::progress(&format!("{done} of {of} records"));
+            let verdict = audit::verify(&ledger_dir(ledger), &key, &beside, &watch);
+            output::progress("");
+            return Ok(verify(verdict?, *json));
         }
         Audit::Show(options) => return records::show(root, options),
         Audit::Reconcile(options) => return records::reconcile(root, options),
+        Audit::Sequences { place, json } => return records::sequences(root, place, *json),
         Audit::Export(options) => return records::export(root, options),
         Audit::Copy(options) => return records::copy(root, options),
         Audit::Epoch { command } => return custody::epoch(root, command),

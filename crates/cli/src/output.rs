@@ -18,6 +18,13 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// How far long work is, on one line that the next word overwrites; only where somebody watches. Nothing: clears it.
+pub(crate) fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+    }
+}
+
 /// JSON, one line.
 pub(crate) fn json(value: &Value) {
     line(&value.to_string());

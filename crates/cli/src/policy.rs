@@ -2,7 +2,7 @@
 
 use crate::args::{Explain, Policy};
 use crate::output;
-use cordon_app::tools::policy::{self, Question};
+use cordon_app::tools::policy::{self, Question, Session};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +25,11 @@ fn explain(root: &Path, options: &Explain) -> anyhow::Result<()> {
         features: options.feature.clone(),
         arguments: options.arguments.clone(),
         on_behalf: options.on_behalf,
+        session: Session {
+            integrity: options.integrity.clone(),
+            class: options.class.clone(),
+            target: options.target.clone(),
+        },
     };
     let answer = policy::explain(root, &question)?;
     if options.json {

@@ -2,7 +2,7 @@
 
 use crate::audit_args::{Copy, Export, Reconcile, Show, Where};
 use crate::output;
-use cordon_app::tools::{copy, export, reconcile, records, witnessed};
+use cordon_app::tools::{copy, export, reconcile, records, sequences, witnessed};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -71,6 +71,29 @@ fn row(l: &records::Line) -> String {
         l.decision,
         about.join("; ")
     )
+}
+
+pub(crate) fn sequences(root: &Path, place: &Where, json: bool) -> anyhow::Result<ExitCode> {
+    let (ledger, key) = place.paths(root);
+    let table = output::is_terminal() && !json;
+    let loose = sequences::sequences(&ledger, &key, |found| {
+        if !table {
+            output::json(found);
+            return;
+        }
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        let what =
+            found["read"]["secret"].as_str().map_or_else(|| text(&found["read"]["class"]), str::to_owned);
+        output::line(&format!(
+            "{:<16}  read {what} in record {}, then {} in record {}: {}",
+            text(&found["agent"]),
+            found["read"]["record"],
+            text(&found["sent"]["effect"]),
+            found["sent"]["record"],
+            if found["stopped"] == Value::Bool(true) { "stopped" } else { "NOT STOPPED" },
+        ));
+    })?;
+    Ok(if loose == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 pub(crate) fn reconcile(root: &Path, options: &Reconcile) -> anyhow::Result<ExitCode> {

@@ -144,6 +144,10 @@ effect = "read"
 [[tools]]
 name = "send_mail"
 effect = "send"
+target = ["to"]                   # who says where it goes: the user, a trusted tool, or what [tools.cleared] clears;
+untrusted = "ask"                 # else a person is asked (`cordon approvals`); or "refuse"
+[tools.cleared]
+to = { domains = ["example.com"] }
 [tools.args]
 to = { domains = ["example.com"], required = true }
 subject = {}                      # any value; an argument that does not stand here (`bcc`, say) refuses the call

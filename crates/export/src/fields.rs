@@ -3,7 +3,7 @@
 //! What always holds: a field's place in [`COLUMNS`] never changes its meaning; new ones come at the end.
 
 use crate::{Leaf, words};
-use cordon_ledger::{Control, FIRST_EPOCH, Intent, Judged, Outcome, Record};
+use cordon_ledger::{Control, FIRST_EPOCH, Intent, Judged, Outcome, Record, ToolCalled};
 use cordon_types::time;
 
 /// What stands in a field.
@@ -82,6 +82,12 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("from", "cordon.control.from"),
     column("to", "cordon.control.to"),
     column("snapshot", "cordon.control.snapshot"),
+    column("tool", "gen_ai.tool.name"),
+    column("effect", "cordon.tool.effect"),
+    column("target_origin", "cordon.tool.target_origin"),
+    column("session", "cordon.session"),
+    column("result_class", "cordon.tool.result_class"),
+    column("advisory", "cordon.advisory"),
 ];
 
 /// A row: the fields that a leaf has, by the name in [`COLUMNS`].
@@ -174,10 +180,20 @@ impl Row {
         self.list("opened", r.opened.iter().map(|f| f.name().to_owned()).collect());
         self.some("integrity", r.labels.map(|l| l.integrity));
         self.some("confidentiality", r.labels.map(|l| l.confidentiality));
+        self.called(r.call.as_ref());
         self.maybe("policy_version", r.policy.as_ref());
         self.maybe("detectors", r.detector.as_ref().map(|w| w.as_str()));
         self.maybe("commitment", r.commitment.as_ref().map(|c| &c.0));
         self.epoch(r.epoch);
+    }
+
+    fn called(&mut self, call: Option<&ToolCalled>) {
+        self.maybe("tool", call.map(|c| words::name(&c.tool)));
+        self.maybe("effect", call.and_then(|c| c.effect));
+        self.maybe("target_origin", call.and_then(|c| c.target.as_ref()).map(|w| w.as_str()));
+        self.maybe("session", call.and_then(|c| c.session));
+        self.maybe("result_class", call.and_then(|c| c.result_class));
+        self.some("advisory", call.map(|c| c.advisory));
     }
 
     fn outcome(&mut self, r: &Outcome) {

@@ -187,7 +187,11 @@ fn request(request: RequestId) -> Value {
 }
 
 fn intent(log: &Log, leaf: &Leaf, r: &Intent) -> Event {
-    let does = if r.operation == Operation::Models { (2, "Read") } else { (OTHER, "Invoke") };
+    let does = if matches!(r.operation, Operation::Models | Operation::Sessions) {
+        (2, "Read")
+    } else {
+        (OTHER, "Invoke")
+    };
     let mut event = activity(log, leaf, does, r.operation.name());
     actor(&mut event, app(r.agent.as_ref()), r.key.as_ref(), r.user.map(|u| u.to_string()));
     api(&mut event, "request", request(r.request));
@@ -226,6 +230,12 @@ fn intent(log: &Log, leaf: &Leaf, r: &Intent) -> Event {
         "opened": r.opened.iter().map(|f| f.name()).collect::<Vec<_>>(),
         "integrity": r.labels.map(|l| l.integrity),
         "confidentiality": r.labels.map(|l| l.confidentiality),
+        "tool": r.call.as_ref().map(|c| words::name(&c.tool)),
+        "effect": r.call.as_ref().and_then(|c| c.effect).map(cordon_types::Effect::name),
+        "target_origin": r.call.as_ref().and_then(|c| c.target.as_ref()).map(|w| w.as_str()),
+        "session": r.call.as_ref().and_then(|c| c.session).map(|s| s.to_string()),
+        "result_class": r.call.as_ref().and_then(|c| c.result_class).map(cordon_types::Class::name),
+        "advisory": r.call.as_ref().map(|c| c.advisory),
         "detectors": r.detector.as_ref().map(|w| w.as_str()),
         "commitment": r.commitment.as_ref().map(|c| c.0.to_string()),
         "predicates": r.judged.predicates.iter().map(words::predicate).collect::<Vec<_>>(),

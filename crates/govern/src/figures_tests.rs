@@ -49,6 +49,7 @@ pub(crate) fn intent(at: Millis, n: u64) -> Intent {
         not_inspected: vec![Feature::Image],
         opened: vec![],
         labels: None,
+        call: None,
         policy: Some(Digest([u8::try_from(n / 10).unwrap(); 32])),
         detector: None,
         commitment: None,
@@ -61,6 +62,8 @@ pub(crate) fn outcome(at: Millis, n: u64, of: u64) -> Outcome {
     let digester = Digester::new([3; 32]);
     let call = |tool: &str, decision| CallJudged {
         tool: names.name(tool, "tool", &digester),
+        effect: None,
+        target: None,
         decision,
         reason: (decision == Decision::Denied).then_some(Reason::ToolNotListed),
         policies: vec![],

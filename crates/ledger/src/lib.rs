@@ -60,8 +60,8 @@ pub use proof::{
 pub use read::{Bundle, Reader};
 pub use record::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
-    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record,
+    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, ToolCalled,
 };
 pub use show::{Shown, show, show_last};
-pub use verify::{Class, Tamper, Verified, verify};
+pub use verify::{Class, Tamper, Verified, verify, verify_watched};
 pub use volume::{Volume, VolumeError};

@@ -29,6 +29,9 @@ use crate::{
     volume::Volume,
 };
 
+/// Bundles between two words of progress: about 65,000 entries.
+const WATCHED_BUNDLES: u64 = 256;
+
 /// What was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -60,15 +63,24 @@ pub fn checkpoint(volume: &dyn Volume, key: &VerifierKey) -> Result<Checkpoint, 
 
 /// Verifies the whole ledger.
 pub fn verify(volume: &dyn Volume, key: &VerifierKey) -> Result<Verified, LedgerError> {
+    verify_watched(volume, key, &|_, _| ())
+}
+
+/// Verifies the whole ledger; `watch` is told now and then how many of how many entries were looked at.
+pub fn verify_watched(
+    volume: &dyn Volume,
+    key: &VerifierKey,
+    watch: &dyn Fn(u64, u64),
+) -> Result<Verified, LedgerError> {
     // Before the checkpoint: what backs it is then under that.
     let minimum = minimum::read(volume, key)?;
-    let verified = verify_from(volume, key, minimum);
+    let verified = verify_from(volume, key, minimum, watch);
     let missing = |e: &LedgerError| matches!(e, LedgerError::Damaged(t) if t.class == Class::MissingBundle);
     // A gateway may be pruning right now.
     if verified.as_ref().is_err_and(missing) {
         let now = minimum::read(volume, key)?;
         if now != minimum {
-            return verify_from(volume, key, now);
+            return verify_from(volume, key, now, watch);
         }
     }
     verified
@@ -78,6 +90,7 @@ fn verify_from(
     volume: &dyn Volume,
     key: &VerifierKey,
     minimum: Option<Minimum>,
+    watch: &dyn Fn(u64, u64),
 ) -> Result<Verified, LedgerError> {
     let head = checkpoint(volume, key)?;
     if let Some(unbacked) = minimum.filter(|m| m.record >= head.size) {
@@ -88,6 +101,9 @@ fn verify_from(
     while n * tile::WIDTH < head.size {
         pass.bundle(n)?;
         n += 1;
+        if n.is_multiple_of(WATCHED_BUNDLES) {
+            watch((n * tile::WIDTH).min(head.size), head.size);
+        }
     }
     let rest: Vec<_> =
         pass.edge.partial().filter(|(level, ..)| *level > 0).map(|(l, n, h)| (l, n, h.to_vec())).collect();

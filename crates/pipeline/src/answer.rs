@@ -97,7 +97,7 @@ fn judge_calls(
         }
     }
     for block in &answer.issued {
-        exchange.gate.issued.note(&exchange.caller.agent, &block.digest_input);
+        exchange.gate.lasting.issued.note(&exchange.caller.agent, &block.digest_input);
     }
     render(&answer, &edits)
 }

@@ -1,11 +1,16 @@
 //! One exchange between its request and the end of its answer: who asked, under which snapshot of the rules,
 //! and what that allows the answer to be.
 
+use crate::called::{Call, Origins};
 use crate::gate::Gate;
 use crate::refusal::{Refusal, Why};
-use crate::tally::{CallTally, Tally};
-use cordon_policy::{Action, Authorization, Facts, Obligations, Query, Resource};
-use cordon_types::{AgentId, Feature, Finding, KeyId, Millis, ModelName, Operation, SpanKind};
+use crate::session::{self, Named, Turn};
+use crate::tally::Tally;
+use bytes::Bytes;
+use cordon_policy::{Action, Facts, Obligations, Query, Resource};
+use cordon_types::{
+    AgentId, Digest, Feature, Finding, KeyId, Labels, Millis, ModelName, Operation, SpanKind,
+};
 use std::sync::Arc;
 
 /// Who calls. Only `identity` and `proxy` together make one, from a credential that held.
@@ -17,6 +22,10 @@ pub struct Caller {
     pub agent: AgentId,
     /// A user is vouched for by a front end.
     pub on_behalf: bool,
+    /// The digest that stands for that user.
+    pub user: Option<Digest>,
+    /// The credential is a front end's, or one vouches: what it posts are a user's words.
+    pub front: bool,
 }
 
 /// The context in which an answer is judged. Holds the snapshot of the rules that judged the request, so that a
@@ -31,6 +40,10 @@ pub struct Exchange {
     /// The request asks for output that follows a schema: a text in its place would break it.
     pub(crate) strict: bool,
     pub(crate) stream: bool,
+    /// The request as it went upstream: read again where an answer calls a tool, for the flow of information.
+    pub(crate) told: Bytes,
+    /// The session that the caller names.
+    pub(crate) session: Option<String>,
 }
 
 /// The judge's word on an answer so far.
@@ -46,20 +59,16 @@ impl Exchange {
         tally: &mut Tally,
         now: Millis,
     ) -> Result<Standing, Refusal> {
-        match self.gate.policy.authorize(&self.query(
-            Action::ModelAnswer,
-            Resource::Model(self.model.as_str()),
-            facts,
-            now,
-        )) {
-            Authorization::Allowed(permit) => {
+        let query = self.query(Action::ModelAnswer, Resource::Model(self.model.as_str()), facts, now);
+        match self.gate.policy.authorize(&query).at_once() {
+            Ok(permit) => {
                 tally.policies = permit.policies().to_vec();
                 if let Some(reason) = permit.observed() {
                     tally.observed = Some(reason.code);
                 }
                 Ok(Standing { duties: *permit.obligations() })
             }
-            Authorization::Denied(reason) => {
+            Err(reason) => {
                 tally.policies = reason.policies.clone();
                 Err(Refusal::from_reason(&reason))
             }
@@ -82,57 +91,31 @@ impl Exchange {
             }
             Ok(Some(format!("[Cordon refused this tool call: {public}]")))
         };
-        facts.arguments = serde_json::from_str::<serde_json::Value>(arguments).ok().filter(|v| v.is_object());
-        if facts.arguments.is_none() {
-            let code = cordon_policy::ReasonCode::ArgumentRefused;
-            tally.calls.push(CallTally {
-                name: name.to_owned(),
-                refused: Some(code),
-                policies: Vec::new(),
-                predicates: Vec::new(),
-            });
-            return refused(
-                "its arguments are not one JSON object in which each key stands once".to_owned(),
-                Why::Policy(code),
-            );
+        let call = Call { tool: name, arguments, pin: None, judged_again: self.gate.carries(name) };
+        let origins = self.origins(now);
+        let origins = origins.as_ref().map(|o| o as &dyn Origins);
+        match crate::called::judge(&self.gate, &self.caller, origins, call, facts, tally, now) {
+            Ok(_permit) => Ok(None),
+            Err(e) => refused(e.public, e.why),
         }
-        if (self.gate.tool_killed)(name) {
-            facts.arguments = None;
-            let code = cordon_policy::ReasonCode::PolicyForbids;
-            tally.calls.push(CallTally {
-                name: name.to_owned(),
-                refused: Some(code),
-                policies: Vec::new(),
-                predicates: Vec::new(),
-            });
-            return refused("an operator stopped this tool".to_owned(), Why::Killed);
-        }
-        let verdict =
-            self.gate.policy.authorize(&self.query(Action::ToolCall, Resource::Tool { name }, facts, now));
-        facts.arguments = None;
-        match verdict {
-            Authorization::Allowed(permit) => {
-                if let Some(reason) = permit.observed() {
-                    tally.observed = Some(reason.code);
-                }
-                tally.calls.push(CallTally {
-                    name: name.to_owned(),
-                    refused: None,
-                    policies: permit.policies().to_vec(),
-                    predicates: permit.predicates().to_vec(),
-                });
-                Ok(None)
-            }
-            Authorization::Denied(reason) => {
-                tally.calls.push(CallTally {
-                    name: name.to_owned(),
-                    refused: Some(reason.code),
-                    policies: reason.policies.clone(),
-                    predicates: reason.predicates.clone(),
-                });
-                refused(reason.public, Why::Policy(reason.code))
-            }
-        }
+    }
+
+    /// What the model was told, and by whom. Built where a call is judged, since most answers call nothing.
+    fn origins(&self, now: Millis) -> Option<Turn<'_>> {
+        let gate = &self.gate;
+        let manifest = gate.policy.manifest(&self.caller.agent).filter(|m| m.flow)?;
+        let body = serde_json::from_slice(&self.told).unwrap_or_default();
+        let messages = session::of_messages(&index_key(&gate.lasting.binding_key), manifest, self.op, &body);
+        let floor = Labels::floor(manifest.highest_class());
+        let agent = &self.caller.agent;
+        let named = self.session.as_deref().map(|id| Named {
+            sessions: &gate.lasting.sessions,
+            id,
+            agent,
+            floor,
+            now,
+        });
+        Some(Turn { messages, named })
     }
 
     pub(crate) fn query<'a>(
@@ -144,6 +127,15 @@ impl Exchange {
     ) -> Query<'a> {
         Query { agent: &self.caller.agent, on_behalf: self.caller.on_behalf, action, resource, facts, now }
     }
+}
+
+/// The key of an index that lives for one answer: nobody who does not have the other can foresee it.
+fn index_key(of: &[u8; 32]) -> [u8; 16] {
+    use sha2::{Digest as _, Sha256};
+    let mut key = [0; 16];
+    let derived = Sha256::new().chain_update(b"index of one answer").chain_update(of).finalize();
+    key.iter_mut().zip(derived).for_each(|(to, from)| *to = from);
+    key
 }
 
 /// Adds what was found to the facts; says whether anything is new.

@@ -1,12 +1,15 @@
 //! One snapshot of everything that judges: replaced as a whole at a reload, shared by reference.
 
+use crate::held::HeldCalls;
 use crate::issued::Issued;
 use crate::models::ModelTable;
 use crate::refusal::{Refusal, Why};
 use crate::tally::Tally;
 use cordon_detect::{Detectors, Guards};
+use cordon_flow::Sessions;
 use cordon_policy::PolicySet;
-use cordon_types::{Digest, Report, SpanKind};
+use cordon_types::{Digest, Report, ServerId, SpanKind};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -29,8 +32,23 @@ pub struct Gate {
     pub catalogue: cordon_ledger::Catalogue,
     /// Whether an operator stopped calls of a tool; asked at each call, since kills come between reloads.
     pub tool_killed: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    /// Blocks that providers issued; outlives reloads.
+    /// Tool servers that the gateway carries calls to.
+    pub servers: BTreeSet<ServerId>,
+    /// What outlives a reload.
+    pub lasting: Lasting,
+}
+
+/// What outlives a reload: what was learnt, not what was loaded.
+#[derive(Clone)]
+pub struct Lasting {
+    /// Blocks that providers issued.
     pub issued: Arc<Issued>,
+    /// What sessions have seen.
+    pub sessions: Arc<Sessions>,
+    /// Calls that wait for people.
+    pub held: Arc<dyn HeldCalls>,
+    /// The key under which a held call is named. It lasts over a restart, as grants do.
+    pub binding_key: [u8; 32],
 }
 
 impl Gate {
@@ -38,6 +56,12 @@ impl Gate {
     #[must_use]
     pub fn version(&self) -> Digest {
         self.policy.version()
+    }
+
+    /// Whether the tool is one of a server that the gateway carries calls to.
+    pub(crate) fn carries(&self, tool: &str) -> bool {
+        let server = tool.split_once("__").and_then(|(server, _)| ServerId::new(server).ok());
+        server.is_some_and(|s| self.servers.contains(&s))
     }
 
     /// Runs the detectors over one text and counts what they find.

@@ -9,10 +9,13 @@
 //! What always holds: nothing goes upstream without a `Permit`; nothing goes to the caller that was not inspected;
 //! what is forwarded is what was judged. What it does not do: read a clock, a socket or a file.
 
+pub mod advise;
 mod answer;
+mod called;
 mod enforce;
 mod exchange;
 mod gate;
+mod held;
 mod issued;
 pub mod meter;
 mod models;
@@ -20,17 +23,21 @@ mod models_list;
 mod prompt;
 mod record;
 mod refusal;
+pub mod session;
 mod stream;
 mod tally;
+mod told;
 
 pub use answer::answer;
+pub use called::{Call, CallRefused, Floor, Origins, Whole, judge};
 pub use exchange::{Caller, Exchange};
-pub use gate::Gate;
+pub use gate::{Gate, Lasting};
+pub use held::{HeldCall, HeldCalls, Nobody, NotAsked, Waiting};
 pub use issued::Issued;
 pub use models::{Model, ModelTable, Price};
 pub use models_list::models;
 pub use prompt::{Arrival, Prompt, Refused, prompt};
-pub use record::{About, Done, End, Recorder};
+pub use record::{About, Done, End, Recorder, ToolIntent};
 pub use refusal::{Refusal, Why};
 pub use stream::{Cut, Step, StreamMachine};
 pub use tally::{CallTally, Tally};

@@ -6,7 +6,7 @@ use crate::prompt::Refused;
 use crate::refusal::{Refusal, Why};
 use crate::tally::Tally;
 use bytes::Bytes;
-use cordon_policy::{Action, Authorization, Facts, Query, Resource};
+use cordon_policy::{Action, Facts, Query, Resource};
 use cordon_types::{Dialect, Millis, ModelName};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -21,17 +21,17 @@ pub fn models(
 ) -> Result<Bytes, Box<Refused>> {
     let facts = Facts::default();
     let allowed = |name: &ModelName| {
-        matches!(
-            gate.policy.authorize(&Query {
+        gate.policy
+            .authorize(&Query {
                 agent: &caller.agent,
                 on_behalf: caller.on_behalf,
                 action: Action::ModelList,
                 resource: Resource::Model(name.as_str()),
                 facts: &facts,
                 now,
-            }),
-            Authorization::Allowed(_)
-        )
+            })
+            .at_once()
+            .is_ok()
     };
     let refused = |name: &str| {
         Box::new(Refused {

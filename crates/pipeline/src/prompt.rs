@@ -7,7 +7,7 @@ use crate::models::Model;
 use crate::refusal::{Refusal, Why};
 use crate::tally::Tally;
 use bytes::Bytes;
-use cordon_policy::{Action, Authorization, Facts, Obligations, Permit, Resource};
+use cordon_policy::{Action, Facts, Obligations, Permit, Resource};
 use cordon_types::{Dialect, Feature, Millis, Operation, Report};
 use cordon_wire::{Forced, Request, RequestEdit, Splice, ToolKind};
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub struct Arrival {
     pub betas: Vec<String>,
     /// The body, whole.
     pub body: Bytes,
+    /// The session that the caller names, where it names one.
+    pub session: Option<String>,
 }
 
 /// Reads, inspects and judges a request. Cost: linear in the body, plus one judgement and one for each tool offered.
@@ -106,6 +108,8 @@ impl Work<'_> {
             forced: request.forced_tool.is_some(),
             strict: request.strict_output,
             stream: request.stream,
+            told: body.clone(),
+            session: arrival.session,
         };
         Ok(Prompt {
             permit,
@@ -133,7 +137,7 @@ impl Work<'_> {
         self.model = Some(model.clone());
         let dialect = match op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
-            Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::OpenaiChat,
         };
         if !model.dialects.contains(&dialect) {
             return Err(Refusal {
@@ -149,7 +153,11 @@ impl Work<'_> {
     }
 
     fn check_issued(&self, request: &Request) -> Result<(), Refusal> {
-        match request.issued.iter().find(|b| !self.gate.issued.knows(&self.caller.agent, &b.digest_input)) {
+        match request
+            .issued
+            .iter()
+            .find(|b| !self.gate.lasting.issued.knows(&self.caller.agent, &b.digest_input))
+        {
             None => Ok(()),
             Some(block) => Err(Refusal {
                 param: Some(block.path.to_owned()),
@@ -196,13 +204,13 @@ impl Work<'_> {
             facts,
             now: self.now,
         };
-        match self.gate.policy.authorize(&query) {
-            Authorization::Allowed(permit) => {
+        match self.gate.policy.authorize(&query).at_once() {
+            Ok(permit) => {
                 self.tally.policies = permit.policies().to_vec();
                 self.tally.observed = permit.observed().map(|r| r.code);
                 Ok(permit)
             }
-            Authorization::Denied(reason) => {
+            Err(reason) => {
                 self.tally.policies = reason.policies.clone();
                 Err(Refusal::from_reason(&reason))
             }
@@ -262,9 +270,9 @@ impl Work<'_> {
                 facts,
                 now: self.now,
             };
-            match self.gate.policy.authorize(&query) {
-                Authorization::Allowed(_) => offered += 1,
-                Authorization::Denied(reason) => {
+            match self.gate.policy.authorize(&query).at_once() {
+                Ok(_) => offered += 1,
+                Err(reason) => {
                     if matches!(&request.forced_tool, Some(Forced::Named(name)) if *name == tool.name) {
                         return Err(Refusal::from_reason(&reason));
                     }

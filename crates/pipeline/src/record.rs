@@ -10,10 +10,12 @@ use crate::tally::{CallTally, Tally};
 use cordon_ledger::{
     Bucket, CallJudged, Catalogue, Commitment, Control, ControlKind, Decision, Digester, Failed,
     FindingCount, Finish, Intent, Judged, Name, Obligation, ObligationCount, Outcome, PredicateResult,
-    Reason, Word,
+    Reason, ToolCalled, Word,
 };
 use cordon_policy::ReasonCode;
-use cordon_types::{AgentId, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId};
+use cordon_types::{
+    AgentId, Class, Dialect, Digest, KeyId, Millis, Mode, Nanos, Operation, RequestId, UpstreamId,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -159,6 +161,41 @@ impl Recorder {
         leaf.encode()
     }
 
+    /// The leaf of a tool call: durable before it goes out, or the one leaf of a call that does not.
+    #[must_use]
+    pub fn tool_intent(&self, about: &About, gate: &Gate, call: &ToolIntent<'_>, now: Millis) -> Vec<u8> {
+        let digester = self.digester();
+        let tally = call.tally;
+        let judged_call = tally.calls.last();
+        let decision = match (call.refused, tally.observed) {
+            (Some(_), _) => Decision::Denied,
+            (None, Some(_)) => Decision::Observed,
+            (None, None) => Decision::Allowed,
+        };
+        let mut judged = self.judged(&gate.catalogue, tally, decision);
+        judged.reason =
+            call.refused.map(reason).or_else(|| tally.observed.and_then(|c| Reason::from_name(c.name())));
+        let as_record = judged_call.map(|c| self::call(&gate.catalogue, &digester, c));
+        let (effect, target) = as_record.as_ref().map_or((None, None), |c| (c.effect, c.target.clone()));
+        if let Some(call) = as_record {
+            judged.policies = call.policies;
+            judged.predicates = call.predicates;
+        }
+        let mut leaf = blank(about, gate, &digester, judged, tally, now);
+        leaf.upstream = call.server.cloned();
+        leaf.body = Bucket::of(call.size);
+        leaf.labels = judged_call.and_then(|c| c.flow).map(|f| f.labels.into());
+        leaf.call = Some(ToolCalled {
+            tool: gate.catalogue.name(call.tool, "tool", &digester),
+            effect,
+            target,
+            session: call.session.map(|s| digester.linkable("session", s.as_bytes())),
+            result_class: call.result_class,
+            advisory: call.advisory,
+        });
+        leaf.encode()
+    }
+
     /// The one leaf of a list of models.
     #[must_use]
     pub fn listed(&self, about: &About, gate: &Gate, _took: Nanos, now: Millis) -> Vec<u8> {
@@ -256,6 +293,26 @@ impl Recorder {
     }
 }
 
+/// A tool call for the record.
+pub struct ToolIntent<'a> {
+    /// The tool, as `server__tool` where a server has it.
+    pub tool: &'a str,
+    /// The server that the call goes to, where Cordon carries it.
+    pub server: Option<&'a UpstreamId>,
+    /// What it adds up to so far; the last call in it is the one that was judged.
+    pub tally: &'a Tally,
+    /// Why it does not go out, where it does not.
+    pub refused: Option<Why>,
+    /// The session that it names.
+    pub session: Option<&'a str>,
+    /// The class of what it brings back.
+    pub result_class: Option<Class>,
+    /// Cordon is only asked.
+    pub advisory: bool,
+    /// Bytes of its arguments.
+    pub size: u64,
+}
+
 /// An exchange that is over.
 pub struct Done<'a> {
     /// Whose.
@@ -279,6 +336,8 @@ pub struct Done<'a> {
 fn call(names: &Catalogue, digester: &Digester, call: &CallTally) -> CallJudged {
     CallJudged {
         tool: names.name(&call.name, "tool", digester),
+        effect: call.effect,
+        target: call.flow.map(|f| Word::new(f.target.name())),
         decision: if call.refused.is_some() { Decision::Denied } else { Decision::Allowed },
         reason: call.refused.map(|c| reason(Why::Policy(c))),
         policies: call.policies.iter().filter_map(|p| names.known(p.as_str())).collect(),
@@ -328,6 +387,7 @@ fn blank(
         not_inspected: tally.not_inspected.clone(),
         opened: opened(tally),
         labels: None,
+        call: None,
         policy: Some(gate.version()),
         detector: Some(Word::new(cordon_detect::VERSION)),
         commitment: None,
@@ -394,7 +454,7 @@ impl crate::exchange::Exchange {
     pub const fn dialect(&self) -> Dialect {
         match self.op {
             Operation::Messages | Operation::CountTokens => Dialect::AnthropicMessages,
-            Operation::ChatCompletions | Operation::Models => Dialect::OpenaiChat,
+            _ => Dialect::OpenaiChat,
         }
     }
 

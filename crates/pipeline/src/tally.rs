@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 pub struct CallTally {
     /// The tool's name as the model wrote it: the recorder turns it into a known name or a digest.
     pub name: String,
+    /// What it does, where the manifest says.
+    pub effect: Option<cordon_types::Effect>,
+    /// What the flow of information said, where it was judged.
+    pub flow: Option<cordon_policy::Flow>,
     /// `None`: allowed.
     pub refused: Option<ReasonCode>,
     /// Policies that decided.
@@ -26,6 +30,8 @@ pub struct Tally {
     pub replaced: BTreeMap<FindingKind, u32>,
     /// Tool calls of the model's answer.
     pub calls: Vec<CallTally>,
+    /// What the calls of this turn that were let through bring back, together.
+    pub turn: Option<cordon_types::Labels>,
     /// Tools that were not offered to the model.
     pub tools_removed: u32,
     /// What was let through without being looked into.

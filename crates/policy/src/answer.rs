@@ -4,7 +4,7 @@
 //! short printable ASCII, the tool's or model's name that the caller wrote. What it deliberately does not do: let
 //! anyone make a [`Permit`](crate::Permit); that type stands with the judge.
 
-use crate::{KindSet, Permit};
+use crate::{Held, KindSet, Permit};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,8 +14,21 @@ use std::sync::Arc;
 pub enum Authorization {
     /// It may go on, under the permit's obligations.
     Allowed(Permit),
+    /// It may go on once people have said so.
+    Held(Held),
     /// It may not.
     Denied(Reason),
+}
+
+impl Authorization {
+    /// The permit, where nobody has to be asked first. For what cannot wait: there, what is held is refused.
+    pub fn at_once(self) -> Result<Permit, Reason> {
+        match self {
+            Authorization::Allowed(permit) => Ok(permit),
+            Authorization::Held(held) => Err(held.reason().clone()),
+            Authorization::Denied(reason) => Err(reason),
+        }
+    }
 }
 
 /// What must be done to an exchange that is let through. Kinds are those that were found; a kind stands in one
@@ -28,6 +41,8 @@ pub struct Obligations {
     pub redact: KindSet,
     /// Tell the operator.
     pub notify: KindSet,
+    /// A person must approve it.
+    pub hold: bool,
     /// Most output tokens that may be asked for.
     pub cap_output_tokens: Option<u64>,
 }
@@ -43,8 +58,18 @@ pub enum ReasonCode {
     ModelNotListed,
     /// The manifest does not list the tool.
     ToolNotListed,
+    /// The operator has not said what the tool does, so it is quarantined.
+    EffectUnknown,
+    /// The tool's definition changed or is suspicious, so it is quarantined until somebody approves it.
+    Quarantined,
+    /// The arguments are not what the tool's own schema takes.
+    SchemaRefused,
     /// A limit on the tool's arguments does not hold.
     ArgumentRefused,
+    /// The target came from untrusted content, and the manifest refuses that.
+    TargetUntrusted,
+    /// Data above its class would leave.
+    ClassRefused,
     /// Something was found that the manifest blocks.
     FindingRefused,
     /// The manifest does not list a provider-side feature.
@@ -55,6 +80,8 @@ pub enum ReasonCode {
     Uninspected,
     /// One of the operator's own policies forbids it.
     PolicyForbids,
+    /// People must approve it first.
+    Held,
     /// A policy or the question could not be evaluated.
     EvaluationError,
     /// No policy permits it.
@@ -63,17 +90,23 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in a fixed order.
-    pub const ALL: [ReasonCode; 12] = [
+    pub const ALL: [ReasonCode; 18] = [
         ReasonCode::NoManifest,
         ReasonCode::Expired,
         ReasonCode::ModelNotListed,
         ReasonCode::ToolNotListed,
+        ReasonCode::EffectUnknown,
+        ReasonCode::Quarantined,
+        ReasonCode::SchemaRefused,
         ReasonCode::ArgumentRefused,
+        ReasonCode::TargetUntrusted,
+        ReasonCode::ClassRefused,
         ReasonCode::FindingRefused,
         ReasonCode::FeatureNotListed,
         ReasonCode::BetaNotListed,
         ReasonCode::Uninspected,
         ReasonCode::PolicyForbids,
+        ReasonCode::Held,
         ReasonCode::EvaluationError,
         ReasonCode::DefaultDeny,
     ];
@@ -86,12 +119,18 @@ impl ReasonCode {
             ReasonCode::Expired => "manifest_expired",
             ReasonCode::ModelNotListed => "model_not_listed",
             ReasonCode::ToolNotListed => "tool_not_listed",
+            ReasonCode::EffectUnknown => "effect_unknown",
+            ReasonCode::Quarantined => "tool_quarantined",
+            ReasonCode::SchemaRefused => "schema_refused",
             ReasonCode::ArgumentRefused => "argument_refused",
+            ReasonCode::TargetUntrusted => "target_untrusted",
+            ReasonCode::ClassRefused => "class_refused",
             ReasonCode::FindingRefused => "finding_refused",
             ReasonCode::FeatureNotListed => "feature_not_listed",
             ReasonCode::BetaNotListed => "beta_not_listed",
             ReasonCode::Uninspected => "uninspected",
             ReasonCode::PolicyForbids => "policy_forbids",
+            ReasonCode::Held => "waiting_for_approval",
             ReasonCode::EvaluationError => "evaluation_error",
             ReasonCode::DefaultDeny => "default_deny",
         }

@@ -19,6 +19,9 @@ const PROMPT: &str = r#"action == Action::"model.prompt""#;
 const ANSWER: &str = r#"action in [Action::"model.answer", Action::"tool.call"]"#;
 const CALL: &str = r#"action == Action::"tool.call""#;
 
+const NOT_GOOD: &str = r#"["untrusted", "unknown"].contains(context.target)"#;
+const GOES_OUT: &str = r#"["send", "spend", "execute"].contains(context.effect)"#;
+
 /// One generated policy.
 #[derive(Debug)]
 pub(crate) struct Generated {
@@ -34,6 +37,9 @@ pub(crate) fn compile(m: &Manifest) -> Vec<Generated> {
     c.data("prompt", &m.data.prompt, PROMPT);
     c.data("answer", &m.data.answer, ANSWER);
     c.tools();
+    if m.flow {
+        c.flow();
+    }
     c.out
 }
 
@@ -182,6 +188,26 @@ impl Compiler<'_> {
         let forbid =
             Draft::forbid("tools", ReasonCode::ToolNotListed, TOOL_ANY, format!("[[tools]] {names:?}"));
         self.add(unless_listed(forbid, "Tool", "tool", &names));
+    }
+
+    /// The shipped pack of information flow: what no detector has to notice.
+    fn flow(&mut self) {
+        if self.m.tools.is_empty() {
+            return;
+        }
+        let ask = Draft::new(
+            "flow.target",
+            "permit",
+            CALL,
+            "a target that neither the user nor a trusted tool supplied needs a person",
+        );
+        self.add(ask.note("obligation", "hold").when(&format!("context.untrusted == \"ask\" && {NOT_GOOD}")));
+        let comment = "untrusted = \"refuse\": such a target is never reached";
+        let refuse = Draft::forbid("flow.refuse", ReasonCode::TargetUntrusted, CALL, comment);
+        self.add(refuse.when(&format!("context.untrusted == \"refuse\" && {NOT_GOOD}")));
+        let comment = "data above its class never leaves by a tool that is not cleared for it";
+        let class = Draft::forbid("flow.class", ReasonCode::ClassRefused, CALL, comment);
+        self.add(class.when(&format!("{GOES_OUT} && context.class > context.clearance")));
     }
 
     fn tool(&mut self, tool: &ToolRule) {

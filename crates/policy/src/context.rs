@@ -3,10 +3,11 @@
 //! What always holds: every field of the schema's context is there, except `time` where no policy reads it.
 //! What it deliberately does not do: hold arguments or any text but names.
 
+use crate::manifest::{ToolRule, Untrusted};
 use crate::predicate::ArgumentOutcome;
-use crate::{Action, Query};
+use crate::{Action, Flow, Query, TargetOrigin};
 use cedar_policy::{Context, RestrictedExpression as Expression};
-use cordon_types::Millis;
+use cordon_types::{Class, Labels, Millis, Provenance};
 use serde_json::{Value, json};
 
 /// A field's value.
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 pub(crate) enum Field {
     Text(String),
     Flag(bool),
+    Number(i64),
     Set(Vec<String>),
     Time { epoch: i64, minute: i64, weekday: i64 },
 }
@@ -21,15 +23,16 @@ pub(crate) enum Field {
 /// The context's fields for a question.
 pub(crate) fn fields(
     q: &Query<'_>,
-    effect: &'static str,
+    rule: Option<&ToolRule>,
     outcome: &ArgumentOutcome,
     with_time: bool,
 ) -> Vec<(&'static str, Field)> {
     let facts = q.facts;
-    let mut out = Vec::with_capacity(10);
+    let mut out = Vec::with_capacity(16);
     let name = Field::Text(q.resource.name().to_owned());
     if q.action.is_tool() {
         out.push(("tool", name));
+        let effect = rule.and_then(|r| r.effect).map_or("", cordon_types::Effect::name);
         out.push(("effect", Field::Text(effect.to_owned())));
     } else {
         out.push(("model", name));
@@ -38,6 +41,7 @@ pub(crate) fn fields(
     if q.action == Action::ToolCall {
         out.push(("args_ok", Field::Flag(outcome.ok())));
         out.push(("failed", Field::Set(outcome.failed.clone())));
+        flow(q, rule, &mut out);
     }
     if matches!(q.action, Action::ModelPrompt | Action::ModelAnswer) {
         let features = facts.features.iter().map(|f| f.name().to_owned()).collect();
@@ -57,6 +61,21 @@ pub(crate) fn fields(
     out
 }
 
+/// What the flow of information says. Where nothing is known, the worst holds: a policy that reads these fields cannot
+/// be slipped by leaving them out.
+fn flow(q: &Query<'_>, rule: Option<&ToolRule>, out: &mut Vec<(&'static str, Field)>) {
+    let worst =
+        Flow { labels: Labels::floor(Class::Restricted), target: TargetOrigin::From(Provenance::Unknown) };
+    let flow = q.facts.flow.unwrap_or(worst);
+    out.push(("integrity", Field::Text(flow.labels.integrity.name().to_owned())));
+    out.push(("class", Field::Number(flow.labels.class as i64)));
+    out.push(("clearance", Field::Number(rule.map_or(Class::Public, |r| r.clearance) as i64)));
+    out.push(("target", Field::Text(flow.target.name().to_owned())));
+    let untrusted = rule.map_or(Untrusted::Refuse, |r| r.untrusted);
+    out.push(("untrusted", Field::Text(untrusted.name().to_owned())));
+    out.push(("reversible", Field::Flag(rule.is_some_and(|r| r.reversible))));
+}
+
 fn time(now: Millis) -> Field {
     let seconds = now / 1000;
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
@@ -73,6 +92,7 @@ pub(crate) fn to_cedar(fields: Vec<(&'static str, Field)>) -> Result<Context, St
         let value = match field {
             Field::Text(s) => Expression::new_string(s),
             Field::Flag(b) => Expression::new_bool(b),
+            Field::Number(n) => Expression::new_long(n),
             Field::Set(items) => Expression::new_set(items.into_iter().map(Expression::new_string)),
             Field::Time { epoch, minute, weekday } => Expression::new_record([
                 ("epoch".to_owned(), Expression::new_long(epoch)),
@@ -92,6 +112,7 @@ pub(crate) fn to_json(fields: &[(&'static str, Field)]) -> Value {
         let value = match field {
             Field::Text(s) => json!(s),
             Field::Flag(b) => json!(b),
+            Field::Number(n) => json!(n),
             Field::Set(items) => json!(items),
             Field::Time { epoch, minute, weekday } => {
                 json!({ "epoch": epoch, "minute": minute, "weekday": weekday })

@@ -16,7 +16,7 @@ use crate::rule::Duty;
 use crate::set::{Slice, View};
 use crate::{
     Action, Authorization, KindSet, Manifest, Obligations, PolicyRef, PolicySet, PredicateResult, Query,
-    Reason, ReasonCode, Resource,
+    Reason, ReasonCode, Resource, ToolRule,
 };
 use cedar_policy::{Authorizer, Decision, Effect, EntityUid, PolicySet as CedarSet, Request};
 use cordon_types::{FindingKind, Guard};
@@ -59,6 +59,35 @@ impl Permit {
     }
 }
 
+/// Leave that people must confirm. It holds the permit back until they have.
+#[must_use]
+#[derive(Debug)]
+pub struct Held {
+    permit: Permit,
+    reason: Reason,
+    needed: u8,
+}
+
+impl Held {
+    /// Why people are asked.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// How many must say so: 1 or 2.
+    #[must_use]
+    pub const fn needed(&self) -> u8 {
+        self.needed
+    }
+
+    /// The permit, now that people have approved exactly this call.
+    // SECURITY: `pipeline` calls this where the desk handed out a grant for the very bytes, and nowhere else.
+    pub fn approved(self) -> Permit {
+        self.permit
+    }
+}
+
 /// What Cedar said, with what its determining policies' annotations say.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
@@ -80,7 +109,7 @@ pub(crate) struct Prepared<'s> {
     pub(crate) view: &'s View,
     pub(crate) slice: &'s Slice,
     pub(crate) action: &'s EntityUid,
-    pub(crate) effect: &'static str,
+    pub(crate) rule: Option<&'s ToolRule>,
     pub(crate) outcome: ArgumentOutcome,
     pub(crate) observing: bool,
 }
@@ -127,9 +156,8 @@ impl PolicySet {
             }
             _ => ArgumentOutcome::default(),
         };
-        let effect = rule.and_then(|r| r.effect).map_or("", cordon_types::Effect::name);
         let observing = view.manifest.observes(q.now);
-        Ok(Prepared { agent_index, view, slice, action, effect, outcome, observing })
+        Ok(Prepared { agent_index, view, slice, action, rule, outcome, observing })
     }
 
     /// The question in Cedar's terms.
@@ -139,7 +167,7 @@ impl PolicySet {
             Resource::Tool { .. } => "Tool",
         };
         let resource = crate::set::uid(entity, q.resource.name())?;
-        let fields = context::fields(q, p.effect, &p.outcome, p.slice.reads_time);
+        let fields = context::fields(q, p.rule, &p.outcome, p.slice.reads_time);
         let context = context::to_cedar(fields)?;
         Request::new(p.view.uid.clone(), p.action.clone(), resource, context, None).map_err(|e| e.to_string())
     }
@@ -174,6 +202,7 @@ impl PolicySet {
                 Some(Duty::Mask) => o.mask = o.mask.union(kinds),
                 Some(Duty::Redact) => o.redact = o.redact.union(kinds),
                 Some(Duty::Notify) => o.notify = o.notify.union(kinds),
+                Some(Duty::Hold) => o.hold = true,
                 Some(Duty::Cap(n)) => o.cap_output_tokens = Some(o.cap_output_tokens.map_or(n, |m| m.min(n))),
                 None => {}
             }
@@ -192,8 +221,6 @@ impl PolicySet {
         verdict: Arc<Verdict>,
         request: Option<&Request>,
     ) -> (Authorization, Arc<Verdict>) {
-        let predicates = p.outcome.results;
-        let failed = p.outcome.failed;
         let error = |policies: &[PolicyRef]| {
             let mut reason = reason::plain(ReasonCode::EvaluationError, q);
             reason.policies = policies.to_vec();
@@ -203,10 +230,9 @@ impl PolicySet {
             return (error(&verdict.policies), verdict);
         }
         if verdict.allowed {
-            let obligations = obligations(&verdict.obligations, p.observing);
-            let permit = Permit { obligations, verdict: verdict.clone(), observed: None, predicates };
-            return (Authorization::Allowed(permit), verdict);
+            return (permitted(q, &p, verdict.clone()), verdict);
         }
+        let Prepared { outcome: ArgumentOutcome { results: predicates, failed }, .. } = p;
         let reason = reason::of_verdict(&verdict, q, &p.view.manifest, &failed, predicates.clone());
         let Some(request) = request.filter(|_| p.observing && !verdict.always) else {
             return (Authorization::Denied(reason), verdict);
@@ -227,6 +253,26 @@ impl PolicySet {
         };
         (Authorization::Allowed(permit), verdict)
     }
+}
+
+/// What was allowed: at once, or once people have said so. In observe mode nobody is asked; it is told.
+fn permitted(q: &Query<'_>, p: &Prepared<'_>, verdict: Arc<Verdict>) -> Authorization {
+    let held = verdict.obligations.hold;
+    let mut permit = Permit {
+        obligations: obligations(&verdict.obligations, p.observing),
+        verdict,
+        observed: None,
+        predicates: p.outcome.results.clone(),
+    };
+    if !held {
+        return Authorization::Allowed(permit);
+    }
+    let reason = reason::of_hold(q, &permit);
+    if p.observing {
+        permit.observed = Some(Box::new(reason));
+        return Authorization::Allowed(permit);
+    }
+    Authorization::Held(Held { permit, reason, needed: p.rule.map_or(1, |r| r.approvals) })
 }
 
 /// Each kind in one set; in observe mode only secrets are changed, the rest is only told.

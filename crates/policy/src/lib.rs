@@ -4,7 +4,7 @@
 //! manifest (TOML) --parse--> Manifest --compile--> Cedar --+
 //! own policies (Cedar) ------------------------------------+--> validate --> slice by agent --> PolicySet
 //!
-//! Query --> predicates on arguments --> typed context --> Cedar (or the memo) --> Allowed(Permit) | Denied(Reason)
+//! Query --> predicates on arguments --> typed context --> Cedar (or the memo) --> Allowed(Permit) | Held | Denied(Reason)
 //! ```
 //!
 //! What always holds:
@@ -35,12 +35,12 @@ mod tests;
 pub use answer::{
     Authorization, Explanation, Obligations, PolicyRef, PolicyText, PredicateResult, Reason, ReasonCode,
 };
-pub use judge::Permit;
+pub use judge::{Held, Permit};
 pub use kinds::{FindingSet, KindSet};
 pub use manifest::{
-    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
-    parse_manifest,
+    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, Target, ToolRule, Uninspected, Untrusted,
+    UserTurns, parse_manifest,
 };
 pub use predicate::{ArgumentRule, Predicate};
-pub use question::{Action, Facts, Query, Resource};
+pub use question::{Action, Facts, Flow, Query, Resource, TargetOrigin};
 pub use set::{PolicySet, PolicySource};

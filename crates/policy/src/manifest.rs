@@ -4,15 +4,18 @@
 //! parsed values, not strings. What it deliberately does not do: decide; it compiles to Cedar, which does.
 
 use crate::predicate::ArgumentRule;
-use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, SpanKind};
+use cordon_types::{AgentId, Class, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
 
 mod fields;
 mod read;
 #[cfg(test)]
 mod tests;
 
+mod targets;
+
 pub(crate) use fields::nearest;
 pub use read::parse_manifest;
+pub use targets::Target;
 
 /// How much harm the agent could do, in the owner's judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -171,6 +174,33 @@ impl Default for DataRules {
     }
 }
 
+/// What happens to a call whose target was not supplied by the user or a trusted tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Untrusted {
+    /// A person is asked.
+    #[default]
+    Ask,
+    /// It is refused.
+    Refuse,
+    /// It goes on: the owner's explicit word.
+    Allow,
+}
+
+impl Untrusted {
+    /// Every value, in a fixed order.
+    pub const ALL: [Untrusted; 3] = [Untrusted::Ask, Untrusted::Refuse, Untrusted::Allow];
+
+    /// The name in manifests and Cedar.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Untrusted::Ask => "ask",
+            Untrusted::Refuse => "refuse",
+            Untrusted::Allow => "allow",
+        }
+    }
+}
+
 /// One `[[tools]]` entry.
 #[derive(Clone, Debug)]
 pub struct ToolRule {
@@ -178,6 +208,24 @@ pub struct ToolRule {
     pub name: String,
     /// What the tool does, where the owner says so.
     pub effect: Option<Effect>,
+    /// Arguments that say where it goes; `None`: all of them, where it sends, spends or executes.
+    pub target: Option<Vec<ArgumentRule>>,
+    /// Targets that are good whoever brought them.
+    pub cleared: Vec<ArgumentRule>,
+    /// What happens where a target is neither the user's, nor a trusted tool's, nor cleared.
+    pub untrusted: Untrusted,
+    /// What its results are worth.
+    pub result: Integrity,
+    /// What single fields of its results are worth, by path.
+    pub result_fields: Vec<(String, Integrity)>,
+    /// The class of the data in its results.
+    pub class: Class,
+    /// The highest class that may leave by it.
+    pub clearance: Class,
+    /// Whether what it does can be undone.
+    pub reversible: bool,
+    /// People who must approve a call of it that is held: 1 or 2.
+    pub approvals: u8,
     /// Limits on its arguments; `None`: no `[tools.args]`, so that any arguments pass.
     pub args: Option<Vec<ArgumentRule>>,
     /// Whether arguments that `[tools.args]` does not name pass.
@@ -187,7 +235,8 @@ pub struct ToolRule {
 impl ToolRule {
     /// The arguments that the rule names: they may stand in records.
     pub fn argument_names(&self) -> impl Iterator<Item = &str> {
-        self.args.iter().flatten().map(|a| a.argument.as_str())
+        let limits = self.args.iter().flatten();
+        limits.chain(self.target.iter().flatten()).chain(&self.cleared).map(|a| a.argument.as_str())
     }
 }
 
@@ -245,6 +294,8 @@ pub struct Manifest {
     pub max_output_tokens: Option<u64>,
     /// Whether `user` messages are a person's.
     pub user_turns: UserTurns,
+    /// Whether the flow of information is judged: on, unless the owner switched it off.
+    pub flow: bool,
     /// How much it may use, over all its keys together.
     pub budgets: Budgets,
     /// How much each of its keys may use.
@@ -275,6 +326,12 @@ impl Manifest {
         self.mode == Mode::Observe
             && self.created.is_some_and(|from| from <= now)
             && self.observe_until.is_some_and(|until| now < until)
+    }
+
+    /// The highest class that any of its tools may have read: what a session is worth of which nothing is known.
+    #[must_use]
+    pub fn highest_class(&self) -> Class {
+        self.tools.iter().map(|t| t.class).max().unwrap_or(Class::Public)
     }
 
     /// Whether it has expired at that moment.

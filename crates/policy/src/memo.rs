@@ -5,7 +5,7 @@
 //! bounded. What it deliberately does not do: serve slices that read the time, or outlive its snapshot.
 
 use crate::judge::Verdict;
-use crate::{Action, FindingSet, Query};
+use crate::{Action, FindingSet, Flow, Query};
 use cordon_types::Feature;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -41,6 +41,7 @@ struct Key {
     findings: FindingSet,
     features: Box<[Feature]>,
     betas: Box<[String]>,
+    flow: Option<Flow>,
 }
 
 impl Default for Memo {
@@ -62,6 +63,7 @@ fn hash(agent: usize, q: &Query<'_>) -> u64 {
     q.facts.findings.hash(&mut h);
     q.facts.features.hash(&mut h);
     q.facts.betas.hash(&mut h);
+    q.facts.flow.hash(&mut h);
     h.finish()
 }
 
@@ -74,6 +76,7 @@ impl Key {
             && self.findings == q.facts.findings
             && *self.features == *q.facts.features
             && *self.betas == *q.facts.betas
+            && self.flow == q.facts.flow
     }
 }
 
@@ -110,6 +113,7 @@ impl Memo {
             findings: q.facts.findings.clone(),
             features: q.facts.features.as_slice().into(),
             betas: q.facts.betas.as_slice().into(),
+            flow: q.facts.flow,
         };
         shard.insert(hash, Entry { key, verdict });
     }

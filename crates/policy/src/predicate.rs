@@ -147,6 +147,13 @@ pub struct ArgumentRule {
     pub(crate) path: ArgumentPath,
 }
 
+impl ArgumentRule {
+    /// Whether one scalar meets all of it, and there is something to meet.
+    pub(crate) fn holds_of(&self, value: &Value) -> bool {
+        !self.predicates.is_empty() && !value.is_array() && self.predicates.iter().all(|p| p.holds(value))
+    }
+}
+
 /// What the rules came to for one call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ArgumentOutcome {

@@ -5,7 +5,7 @@
 //! borrowed for their predicates and go neither into Cedar nor into any answer.
 
 use crate::FindingSet;
-use cordon_types::{AgentId, Feature, Millis};
+use cordon_types::{AgentId, Feature, Labels, Millis, Provenance};
 
 /// What an agent wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +74,39 @@ impl<'a> Resource<'a> {
     }
 }
 
+/// Who supplied the target of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TargetOrigin {
+    /// The call has no target: it looks, and goes nowhere.
+    #[default]
+    None,
+    /// Every value of it is one that the manifest clears.
+    Cleared,
+    /// The worst origin among the values that are not cleared.
+    From(Provenance),
+}
+
+impl TargetOrigin {
+    /// The name in Cedar and in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            TargetOrigin::None => "none",
+            TargetOrigin::Cleared => "cleared",
+            TargetOrigin::From(p) => p.name(),
+        }
+    }
+}
+
+/// What the flow of information says about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// The session's labels before the call.
+    pub labels: Labels,
+    /// Who supplied its target.
+    pub target: TargetOrigin,
+}
+
 /// What is known about the exchange. Order and doubles in `features` and `betas` do not matter to the decision;
 /// keep them sorted, so that equal facts are found again quickly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -86,6 +119,8 @@ pub struct Facts {
     pub betas: Vec<String>,
     /// For `tool.call`: its arguments, parsed. `None`: not readable, so that no limit on them can hold.
     pub arguments: Option<serde_json::Value>,
+    /// For `tool.call`: what the flow of information says. `None`: nothing is known, so the worst holds.
+    pub flow: Option<Flow>,
     /// Whether the answer is streamed.
     pub stream: bool,
     /// Whether something in the exchange could not be inspected.

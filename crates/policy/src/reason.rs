@@ -51,6 +51,21 @@ pub(crate) fn of_verdict(
     Reason { code, policies: v.policies.to_vec(), public, predicates }
 }
 
+/// The reason why people are asked.
+pub(crate) fn of_hold(q: &Query<'_>, permit: &crate::Permit) -> Reason {
+    let public = format!(
+        "the call of tool {} waits for approval: where it goes was not said by the user or by a trusted tool; an \
+         operator can look at it with `cordon approvals`",
+        quoted(q.resource.name())
+    );
+    Reason {
+        code: ReasonCode::Held,
+        policies: permit.policies().to_vec(),
+        public,
+        predicates: permit.predicates().to_vec(),
+    }
+}
+
 fn text(code: ReasonCode, q: &Query<'_>, m: &Manifest, failed: &[String]) -> String {
     let agent = q.agent;
     let name = quoted(q.resource.name());
@@ -66,6 +81,14 @@ fn text(code: ReasonCode, q: &Query<'_>, m: &Manifest, failed: &[String]) -> Str
             "the call of tool {name} breaks limits of the manifest of agent `{agent}` on: {}; keep within \
              [tools.args], or ask its owner to change them",
             failed.join(", ")
+        ),
+        ReasonCode::TargetUntrusted => format!(
+            "where the call of tool {name} goes was not said by the user or by a trusted tool, and the manifest of \
+             agent `{agent}` refuses that; take it from the user's own words, or ask its owner to clear the target"
+        ),
+        ReasonCode::ClassRefused => format!(
+            "this session has read data of a class that may not leave by tool {name}; ask the owner of agent \
+             `{agent}` to raise its `clearance`, or send it from a session that has not read such data"
         ),
         ReasonCode::FindingRefused => {
             let kinds: Vec<&str> = blocked_by_manifest(m, q).iter().map(|k| k.name()).collect();

@@ -19,6 +19,7 @@ pub(crate) enum Duty {
     Mask,
     Redact,
     Notify,
+    Hold,
     Cap(u64),
 }
 
@@ -223,6 +224,7 @@ fn read_duty(policy: &Policy, kinds: KindSet, wrong: &mut Vec<(String, String)>)
         "mask" => of_kinds(Duty::Mask, wrong),
         "redact" => of_kinds(Duty::Redact, wrong),
         "notify" => of_kinds(Duty::Notify, wrong),
+        "hold" => Some(Duty::Hold),
         "cap" => {
             let tokens = policy.annotation("tokens").and_then(|t| t.parse().ok()).filter(|t| *t > 0);
             if tokens.is_none() {
@@ -231,7 +233,7 @@ fn read_duty(policy: &Policy, kinds: KindSet, wrong: &mut Vec<(String, String)>)
             tokens.map(Duty::Cap)
         }
         other => {
-            let hint = "one of: mask, redact, notify, cap";
+            let hint = "one of: mask, redact, notify, hold, cap";
             wrong.push((format!("unknown obligation {other:?}"), hint.into()));
             None
         }

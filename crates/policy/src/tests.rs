@@ -4,6 +4,7 @@ use crate::*;
 use cordon_types::{AgentId, Feature, FindingKind as K, Millis, ModelName, SpanKind as S};
 use serde_json::json;
 
+mod flow;
 mod own;
 mod same;
 
@@ -25,6 +26,8 @@ max_output_tokens = 4096
 [[tools]]
 name = "send_mail"
 effect = "send"
+untrusted = "allow"
+clearance = "restricted"
 [tools.args]
 to = { domains = ["example.com"], required = true }
 amount = { max = 100 }
@@ -63,14 +66,14 @@ pub(crate) fn ask(set: &PolicySet, action: Action, name: &str, facts: &Facts, no
 pub(crate) fn permit(a: Authorization) -> Permit {
     match a {
         Authorization::Allowed(p) => p,
-        Authorization::Denied(r) => panic!("denied: {r:?}"),
+        other => panic!("not allowed: {other:?}"),
     }
 }
 
 pub(crate) fn reason(a: Authorization) -> Reason {
     match a {
-        Authorization::Allowed(p) => panic!("allowed: {p:?}"),
         Authorization::Denied(r) => r,
+        other => panic!("not denied: {other:?}"),
     }
 }
 

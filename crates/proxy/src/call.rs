@@ -32,7 +32,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn about(&self, op: Operation) -> About {
+    pub(crate) fn about(&self, op: Operation) -> About {
         About {
             request: self.id,
             key: self.principal.key.clone(),
@@ -85,12 +85,16 @@ pub(crate) async fn call(
         Ok(both) => both,
         Err(refusal) => return Err(refuse(&asked, op, refusal).await),
     };
+    let session = match route::single(&headers, route::SESSION.as_str()) {
+        Ok(session) => session.map(str::to_owned),
+        Err(text) => return Err(refuse(&asked, op, Refusal::new(400, Why::Header, text)).await),
+    };
     // Of what the caller sent, as it was sent: that is what the caller can show again.
     let salted = shared.commit.then(|| Salted::new(shared.entropy.as_ref(), &body));
     let prompt = match cordon_pipeline::prompt(
         &gate,
         &asked.principal,
-        Arrival { op, betas: betas.clone(), body },
+        Arrival { op, betas: betas.clone(), body, session },
         shared.clock.now(),
     ) {
         Ok(prompt) => prompt,
@@ -110,7 +114,7 @@ pub(crate) async fn call(
 }
 
 /// The limits of the agent and of its key, from its manifest.
-fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
+pub(crate) fn own_scopes(asked: &Asked, gate: &cordon_pipeline::Gate) -> Vec<Scope> {
     let caller = &asked.principal;
     let Some(manifest) = gate.policy.manifest(&caller.agent) else { return Vec::new() };
     let mut scopes = Vec::new();
@@ -147,7 +151,7 @@ fn model_scope(asked: &Asked, prompt: &Prompt) -> Vec<Scope> {
 }
 
 /// Counts the request against these limits, or against none of them.
-fn admit(asked: &Asked, scopes: Vec<Scope>) -> Result<Ticket, Refusal> {
+pub(crate) fn admit(asked: &Asked, scopes: Vec<Scope>) -> Result<Ticket, Refusal> {
     let shared = &asked.worker.shared;
     shared.meter.admit(scopes, shared.clock.now()).map_err(|e| match e {
         NotAdmitted::Exceeded(exceeded) => Refusal {
@@ -402,6 +406,13 @@ fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>),
             header(format!("`anthropic-version` must be one of {}", ANTHROPIC_VERSIONS.join(", ")))
         })?,
     };
+    with_json_body(headers)?;
+    Ok((version, route::betas(headers).map_err(header)?))
+}
+
+/// A plain body of JSON, where the headers say anything of it.
+pub(crate) fn with_json_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    let header = |text: String| Refusal::new(400, Why::Header, text);
     if let Some(encoding) = route::single(headers, header::CONTENT_ENCODING.as_str()).map_err(header)?
         && !encoding.eq_ignore_ascii_case("identity")
     {
@@ -413,10 +424,10 @@ fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>),
             return Err(Refusal::new(415, Why::Header, "the body must be `application/json`"));
         }
     }
-    Ok((version, route::betas(headers).map_err(header)?))
+    Ok(())
 }
 
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+pub(crate) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let bad = |text: String| Refusal::new(400, Why::Header, text);
     match route::single(headers, header::CONTENT_LENGTH.as_str()).map_err(bad)? {
         None => Ok(None),

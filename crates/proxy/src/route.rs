@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, Method};
 pub(crate) enum Route {
     /// A model call with a JSON body.
     Call(Operation),
+    /// Sessions, and questions about tools that run elsewhere.
+    Advise(Operation),
     /// The list of models, in the caller's dialect.
     Models(Dialect),
     /// One model.
@@ -39,6 +41,9 @@ pub(crate) fn find(
         "/v1/chat/completions" => (Route::Call(Operation::ChatCompletions), Method::POST),
         "/v1/messages" => (Route::Call(Operation::Messages), Method::POST),
         "/v1/messages/count_tokens" => (Route::Call(Operation::CountTokens), Method::POST),
+        "/cordon/v1/sessions" => (Route::Advise(Operation::Sessions), Method::POST),
+        "/cordon/v1/authorize" => (Route::Advise(Operation::Authorize), Method::POST),
+        "/cordon/v1/report" => (Route::Advise(Operation::Report), Method::POST),
         "/v1/models" => (Route::Models(speaks(headers)), Method::GET),
         "/healthz" => (Route::Health, Method::GET),
         "/readyz" => (Route::Ready, Method::GET),
@@ -90,7 +95,7 @@ pub(crate) const fn upstream_path(op: Operation) -> &'static str {
         Operation::ChatCompletions => "/v1/chat/completions",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
-        Operation::Models => "/v1/models",
+        _ => "/v1/models",
     }
 }
 
@@ -98,6 +103,8 @@ pub(crate) const fn upstream_path(op: Operation) -> &'static str {
 pub(crate) const USER: HeaderName = HeaderName::from_static("x-cordon-user");
 /// The credential of the front end that vouches for that user.
 pub(crate) const VOUCHER: HeaderName = HeaderName::from_static("x-cordon-front-key");
+/// The piece of work that a call belongs to: see `POST /cordon/v1/sessions`.
+pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-cordon-session");
 /// Names the request in every answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

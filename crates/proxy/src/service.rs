@@ -1,5 +1,6 @@
 //! One request: route, authenticate, admit, carry out. Told top to bottom.
 
+use crate::advise;
 use crate::body::{Buffered, OutBody};
 use crate::call::{self, Asked};
 use crate::open::killed_refusal;
@@ -101,12 +102,13 @@ async fn answer(
         started: shared.clock.ticks(),
     };
     if is_killed(&asked) {
-        let op = if let Ok(Route::Call(op)) = route { op } else { Operation::Models };
+        let op = if let Ok(Route::Call(op) | Route::Advise(op)) = route { op } else { Operation::Models };
         return Err(call::refuse(&asked, op, killed_refusal()).await);
     }
     match route {
         Err(none) => Err(call::refuse(&asked, Operation::Models, no_route(&none)).await),
         Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
+        Ok(Route::Advise(op)) => advise::call(asked, op, parts.headers, body).await,
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
@@ -174,7 +176,11 @@ fn authenticate(
         None => None,
         Some(user) => Some(vouched(shared, &principal, headers, user, now)?),
     };
-    Ok((Caller { key: principal.key, agent, on_behalf: user.is_some() }, user))
+    // `x-cordon-user` needs a front end's word, so who names a user has it.
+    let front = user.is_some() || principal.kind == KeyKind::Front;
+    let digest = user.as_ref().map(|(_, digest)| *digest);
+    let caller = Caller { key: principal.key, agent, on_behalf: user.is_some(), user: digest, front };
+    Ok((caller, user))
 }
 
 fn agent_of(principal: &Principal) -> Result<AgentId, Refusal> {
@@ -220,7 +226,8 @@ fn no_route(none: &NoRoute) -> Refusal {
             404,
             Why::Route,
             "no such route; this gateway carries POST /v1/chat/completions, /v1/messages, \
-             /v1/messages/count_tokens and GET /v1/models",
+             /v1/messages/count_tokens, GET /v1/models, and POST /cordon/v1/sessions, /cordon/v1/authorize and \
+             /cordon/v1/report",
         ),
         NoRoute::Method(allowed) => Refusal {
             param: Some((*allowed).to_owned()),

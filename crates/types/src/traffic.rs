@@ -37,9 +37,26 @@ pub enum Operation {
     CountTokens,
     /// `GET /v1/models`, `GET /v1/models/{id}`
     Models,
+    /// `POST /cordon/v1/sessions`
+    Sessions,
+    /// `POST /cordon/v1/authorize`
+    Authorize,
+    /// `POST /cordon/v1/report`
+    Report,
 }
 
 impl Operation {
+    /// Every operation, in a fixed order.
+    pub const ALL: [Operation; 7] = [
+        Operation::ChatCompletions,
+        Operation::Messages,
+        Operation::CountTokens,
+        Operation::Models,
+        Operation::Sessions,
+        Operation::Authorize,
+        Operation::Report,
+    ];
+
     /// The name that records and metrics use.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -48,6 +65,9 @@ impl Operation {
             Operation::Messages => "messages",
             Operation::CountTokens => "messages.count_tokens",
             Operation::Models => "models",
+            Operation::Sessions => "sessions",
+            Operation::Authorize => "tools.authorize",
+            Operation::Report => "tools.report",
         }
     }
 }

@@ -95,13 +95,13 @@ pub fn parse_answer(op: Operation, body: Bytes, limits: &Limits) -> Result<Answe
         Operation::ChatCompletions => (Dialect::OpenaiChat, &crate::openai::answer::TABLE),
         Operation::Messages => (Dialect::AnthropicMessages, &crate::anthropic::answer::TABLE),
         Operation::CountTokens => (Dialect::AnthropicMessages, &crate::anthropic::answer::COUNT_TABLE),
-        Operation::Models => (Dialect::OpenaiChat, &MODELS),
+        _ => (Dialect::OpenaiChat, &MODELS),
     };
     let mut walked = table.walk(doc, limits)?;
     let mut found = match op {
         Operation::ChatCompletions => crate::openai::answer::found(doc, limits),
         Operation::Messages | Operation::CountTokens => crate::anthropic::answer::found(doc),
-        Operation::Models => Found::default(),
+        _ => Found::default(),
     };
     let mut seen: Vec<u32> = found.choices.iter().map(|c| c.1).collect();
     seen.sort_unstable();

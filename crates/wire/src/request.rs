@@ -117,7 +117,7 @@ pub fn parse_request(op: Operation, body: Bytes, limits: &Limits) -> Result<Requ
         Operation::CountTokens => {
             (&*crate::anthropic::request::COUNT_TABLE, crate::anthropic::request::facts)
         }
-        Operation::Models => {
+        _ => {
             return Err(WireError::new(WireCode::Unsupported, "this operation takes no body"));
         }
     };

@@ -457,7 +457,7 @@ pub fn text_event(op: Operation, like: &Event, channel: Channel, text: &str) -> 
         Operation::Messages | Operation::CountTokens => {
             crate::anthropic::stream::text_event(channel, text).into()
         }
-        Operation::ChatCompletions | Operation::Models => {
+        _ => {
             let doc = like.tape.as_ref().map(|tape| tape.over(&like.frame.data));
             crate::openai::stream::text_event(doc, channel, text).into()
         }

@@ -80,6 +80,9 @@ effect = "read"
 [[tools]]
 name = "send_mail"
 effect = "send"
+target = ["to"]
+[tools.cleared]
+to = { domains = ["example.com"] }
 [tools.args]
 to = { domains = ["example.com"], required = true }
 subject = { max_bytes = 200 }

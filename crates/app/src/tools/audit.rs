@@ -29,13 +29,18 @@ pub struct Beside<'a> {
     pub against: Option<&'a Path>,
 }
 
-/// Verifies every file of a ledger, and what witnesses say of it.
-pub fn verify(ledger: &Path, key: &Path, beside: &Beside<'_>) -> Result<Verdict, AppError> {
+/// Verifies every file of a ledger, and what witnesses say of it. `watch` is told how far it is.
+pub fn verify(
+    ledger: &Path,
+    key: &Path,
+    beside: &Beside<'_>,
+    watch: &dyn Fn(u64, u64),
+) -> Result<Verdict, AppError> {
     let key = verifier_key(key)?;
     let volume = FileVolume::open_read_only(ledger)?;
     let kept = beside.against.map(kept).transpose()?;
     let checked = || {
-        let v = cordon_ledger::verify(&volume, &key)?;
+        let v = cordon_ledger::verify_watched(&volume, &key, watch)?;
         let kept = kept.as_ref().map(|(name, text)| against(&volume, &key, text, name)).transpose()?;
         let witnessed = Witnessed::read(&volume, &key, beside.policy)?;
         if let (Witnessed::Judged(standing, _), Some(policy), true) =

@@ -9,4 +9,5 @@ pub mod policy;
 pub mod reconcile;
 pub mod records;
 pub(crate) mod rows;
+pub mod sequences;
 pub mod witnessed;

@@ -4,8 +4,13 @@ use crate::data::read;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
 use crate::system::SystemClock;
-use cordon_policy::{Action, Authorization, Explanation, Facts, Query, Resource};
-use cordon_types::{AgentId, Clock as _, Feature, FindingKind, Problem, Problems, SpanKind};
+use cordon_policy::{
+    Action, Authorization, Explanation, Facts, Flow, Query, Resource, TargetOrigin, ToolRule,
+};
+use cordon_types::{
+    AgentId, Class, Clock as _, Feature, FindingKind, Integrity, Labels, Problem, Problems, Provenance,
+    SpanKind,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -31,6 +36,21 @@ pub struct Question {
     /// A user is vouched for.
     #[serde(default)]
     pub on_behalf: bool,
+    /// For `tool.call`: what the session is worth and who supplied the target.
+    #[serde(default)]
+    pub session: Session,
+}
+
+/// What a session is supposed to be worth.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// `trusted` (without), `untrusted`.
+    pub integrity: Option<String>,
+    /// The class of what it has read: `public` (without), `internal`, `confidential`, `restricted`.
+    pub class: Option<String>,
+    /// Who supplied a target that the manifest does not clear: `user` (without), `trusted`, `untrusted`, `unknown`.
+    pub target: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +65,7 @@ struct TestFile {
 struct Test {
     name: String,
     question: Question,
-    /// `allow` or `deny`.
+    /// `allow`, `ask` or `deny`.
     expect: String,
     /// The reason's code, for a denial.
     reason: Option<String>,
@@ -139,7 +159,11 @@ fn ask<T>(loaded: &Loaded, q: &Question, then: impl FnOnce(&Explanation) -> T) -
             "model.prompt, model.answer, model.list, tool.list, tool.call",
         )
     })?;
-    let facts = facts(q)?;
+    let mut facts = facts(q)?;
+    if action == Action::ToolCall {
+        let rule = loaded.policy.manifest(&agent).and_then(|m| m.tool(&q.resource));
+        facts.flow = Some(flow(&q.session, rule, facts.arguments.as_ref())?);
+    }
     let resource =
         if action.is_tool() { Resource::Tool { name: &q.resource } } else { Resource::Model(&q.resource) };
     let now = SystemClock::new().now();
@@ -151,6 +175,44 @@ fn ask<T>(loaded: &Loaded, q: &Question, then: impl FnOnce(&Explanation) -> T) -
         facts: &facts,
         now,
     })))
+}
+
+fn flow(session: &Session, rule: Option<&ToolRule>, arguments: Option<&Value>) -> Result<Flow, AppError> {
+    fn one<T>(
+        path: &str,
+        name: Option<&str>,
+        of: fn(&str) -> Option<T>,
+        or: T,
+        hint: &str,
+    ) -> Result<T, AppError> {
+        match name {
+            None => Ok(or),
+            Some(name) => of(name).ok_or_else(|| problem(path, format!("`{name}` is none"), hint)),
+        }
+    }
+    let classes = "public, internal, confidential, restricted";
+    let origins = "user, trusted, untrusted, unknown";
+    let origin = one("target", session.target.as_deref(), Provenance::from_name, Provenance::User, origins)?;
+    let labels = Labels {
+        integrity: one(
+            "integrity",
+            session.integrity.as_deref(),
+            Integrity::from_name,
+            Integrity::Trusted,
+            "trusted, untrusted",
+        )?,
+        class: one("class", session.class.as_deref(), Class::from_name, Class::Public, classes)?,
+    };
+    let nothing = json!({});
+    let targets = rule.map(|r| r.targets(arguments.unwrap_or(&nothing))).unwrap_or_default();
+    let target = if targets.iter().any(|t| !t.values.is_empty()) {
+        TargetOrigin::From(origin)
+    } else if targets.iter().any(|t| t.cleared) {
+        TargetOrigin::Cleared
+    } else {
+        TargetOrigin::None
+    };
+    Ok(Flow { labels, target })
 }
 
 fn facts(q: &Question) -> Result<Facts, AppError> {
@@ -185,6 +247,7 @@ fn facts(q: &Question) -> Result<Facts, AppError> {
 fn decided(authorization: &Authorization) -> (&'static str, Option<&'static str>, Option<&str>) {
     match authorization {
         Authorization::Allowed(permit) => ("allow", permit.observed().map(|r| r.code.name()), None),
+        Authorization::Held(held) => ("ask", Some(held.reason().code.name()), Some(&held.reason().public)),
         Authorization::Denied(reason) => ("deny", Some(reason.code.name()), Some(&reason.public)),
     }
 }
@@ -194,6 +257,6 @@ fn masks(authorization: &Authorization) -> Vec<&'static str> {
         Authorization::Allowed(p) => {
             p.obligations().mask.union(p.obligations().redact).iter().map(FindingKind::name).collect()
         }
-        Authorization::Denied(_) => Vec::new(),
+        Authorization::Held(_) | Authorization::Denied(_) => Vec::new(),
     }
 }

@@ -14,22 +14,14 @@ use cordon_app::scan::{ScanOptions, Scanned};
 use cordon_inventory::Issue;
 use cordon_inventory::logs::{ColumnMap, Format};
 use cordon_types::Clock as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn scan(options: &Scan) -> anyhow::Result<ExitCode> {
     let asked = asked(options)?;
-    let watched = std::io::stderr().is_terminal();
-    let progress = |text: &str| {
-        if watched {
-            let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
-        }
-    };
-    let scanned = cordon_app::scan::scan(&asked, &progress)?;
-    if watched {
-        let _ = write!(std::io::stderr(), "\r\x1b[K");
-    }
+    let scanned = cordon_app::scan::scan(&asked, &output::progress)?;
+    output::progress("");
     if let Some(path) = &options.out {
         let mut file = new_file(path)?;
         lines::write(&scanned, &mut file).with_context(|| path.display().to_string())?;

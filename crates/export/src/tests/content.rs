@@ -6,7 +6,9 @@ use cordon_ledger::{
     Bucket, CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Known,
     Name, Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, Word,
 };
-use cordon_types::{AgentId, Dialect, Digest, Feature, FindingKind, Mode, Operation, RequestId, SpanKind};
+use cordon_types::{
+    AgentId, Dialect, Digest, Effect, Feature, FindingKind, Mode, Operation, RequestId, SpanKind,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -90,6 +92,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     let call = (name("tool"), select(Decision::ALL), option::of(select(Reason::ALL)), vec(predicate(), 0..3))
         .prop_map(|(tool, decision, reason, predicates)| CallJudged {
             tool,
+            effect: Some(Effect::Send),
+            target: Some(Word::new("untrusted")),
             decision,
             reason,
             policies: vec![],

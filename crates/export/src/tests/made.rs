@@ -60,6 +60,7 @@ pub(crate) fn intent() -> Intent {
         not_inspected: vec![Feature::Image],
         opened: vec![],
         labels: Some(Labels { integrity: 1, confidentiality: 2 }),
+        call: None,
         policy: Some(Digest([0xab; 32])),
         detector: Some(Word::new("2026-11.1")),
         commitment: None,
@@ -80,6 +81,8 @@ pub(crate) fn outcome() -> Outcome {
         judged: Judged::allowed(),
         calls: vec![CallJudged {
             tool: names.name("send_mail", "tool", &digester()),
+            effect: None,
+            target: None,
             decision: Decision::Denied,
             reason: Some(Reason::ArgumentRefused),
             policies: vec![],

@@ -137,6 +137,18 @@ code!(
         Internal = "internal",
         /// A reason that this list has no name for yet.
         Other = "other",
+        /// The operator has not said what the tool does.
+        EffectUnknown = "effect_unknown",
+        /// The tool is quarantined: its definition changed or is suspicious.
+        Quarantined = "tool_quarantined",
+        /// The arguments are not what the tool's schema takes.
+        SchemaRefused = "schema_refused",
+        /// Untrusted content supplied the target.
+        TargetUntrusted = "target_untrusted",
+        /// Data above its class would have left.
+        ClassRefused = "class_refused",
+        /// People must approve it first.
+        Held = "waiting_for_approval",
     }
 );
 

@@ -5,12 +5,12 @@
 
 use super::{
     CallJudged, Control, ControlKind, Decision, Failed, FindingCount, Finish, Intent, Judged, Labels,
-    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, encode,
+    Obligation, ObligationCount, Outcome, PredicateResult, Reason, Record, ToolCalled, encode,
 };
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
-    UpstreamId,
+    AgentId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId,
+    SpanKind, UpstreamId,
 };
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
@@ -30,9 +30,6 @@ type Decoded<T> = Result<T, DecodeError>;
 const fn wrong<T>(problem: &'static str, key: &'static str) -> Decoded<T> {
     Err(DecodeError { problem, key })
 }
-
-const OPERATIONS: [Operation; 4] =
-    [Operation::ChatCompletions, Operation::Messages, Operation::CountTokens, Operation::Models];
 
 struct Fields(Map<String, Value>);
 
@@ -144,6 +141,8 @@ fn call(v: &Value) -> Option<CallJudged> {
     let mut f = Fields(v.as_object()?.clone());
     let call = CallJudged {
         tool: f.must("tool", name).ok()?,
+        effect: f.opt("eff", effect).ok()?,
+        target: f.opt("tgt", word).ok()?,
         decision: f.must("dec", |v| Decision::from_name(v.as_str()?)).ok()?,
         reason: f.opt("why", |v| Reason::from_name(v.as_str()?)).ok()?,
         policies: f.list("pol", known).ok()?,
@@ -151,6 +150,24 @@ fn call(v: &Value) -> Option<CallJudged> {
     };
     f.done().ok()?;
     Some(call)
+}
+
+fn effect(v: &Value) -> Option<Effect> {
+    Effect::from_name(v.as_str()?)
+}
+
+fn called(v: &Value) -> Option<ToolCalled> {
+    let mut f = Fields(v.as_object()?.clone());
+    let called = ToolCalled {
+        tool: f.must("tool", name).ok()?,
+        effect: f.opt("eff", effect).ok()?,
+        target: f.opt("tgt", word).ok()?,
+        session: f.opt("ses", linkable).ok()?,
+        result_class: f.opt("class", |v| Class::from_name(v.as_str()?)).ok()?,
+        advisory: f.flag("adv").ok()?,
+    };
+    f.done().ok()?;
+    Some(called)
 }
 
 fn agent(v: &Value) -> Option<AgentId> {
@@ -188,7 +205,7 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
         agent: f.opt("agent", agent)?,
         key: f.opt("key", key)?,
         user: f.opt("user", linkable)?,
-        operation: f.must("op", |v| OPERATIONS.into_iter().find(|o| v.as_str() == Some(o.name())))?,
+        operation: f.must("op", |v| Operation::ALL.into_iter().find(|o| v.as_str() == Some(o.name())))?,
         dialect: f.must("dia", |v| Dialect::ALL.into_iter().find(|d| v.as_str() == Some(d.name())))?,
         model: f.opt("model", name)?,
         upstream: f.opt("up", |v| UpstreamId::new(v.as_str()?).ok())?,
@@ -205,6 +222,7 @@ fn intent(f: &mut Fields, at: Millis) -> Decoded<Intent> {
             (Some(integrity), Some(confidentiality)) => Some(Labels { integrity, confidentiality }),
             _ => None,
         },
+        call: f.opt("call", called)?,
         policy: f.opt("pv", digest)?,
         detector: f.opt("dv", word)?,
         commitment: f.opt("commit", |v| digest(v).map(Commitment))?,

@@ -227,10 +227,25 @@ impl Out {
     fn call(&mut self, call: &CallJudged) {
         self.0.extend_from_slice(b"{\"tool\":");
         self.name(&call.tool);
+        self.key_text_opt("eff", call.effect.map(cordon_types::Effect::name));
+        self.key_text_opt("tgt", call.target.as_ref().map(crate::Word::as_str));
         self.key_text("dec", call.decision.name());
         self.key_text_opt("why", call.reason.map(super::Reason::name));
         self.policies(&call.policies, MAX_INNER);
         self.predicates(&call.predicates, MAX_INNER);
+        self.0.push(b'}');
+    }
+}
+
+impl Out {
+    fn called(&mut self, call: &super::ToolCalled) {
+        self.0.extend_from_slice(b"{\"tool\":");
+        self.name(&call.tool);
+        self.key_text_opt("eff", call.effect.map(cordon_types::Effect::name));
+        self.key_text_opt("tgt", call.target.as_ref().map(crate::Word::as_str));
+        self.key_hex_opt("ses", call.session.as_ref().map(|s| s.0.as_slice()));
+        self.key_text_opt("class", call.result_class.map(cordon_types::Class::name));
+        self.key_flag("adv", call.advisory);
         self.0.push(b'}');
     }
 }
@@ -275,6 +290,10 @@ impl Intent {
         if let Some(l) = self.labels {
             o.key_number("integ", l.integrity.into());
             o.key_number("conf", l.confidentiality.into());
+        }
+        if let Some(call) = &self.call {
+            o.key("call");
+            o.called(call);
         }
         o.key_hex_opt("pv", self.policy.as_ref().map(|d| d.0.as_slice()));
         o.key_text_opt("dv", self.detector.as_ref().map(crate::Word::as_str));

@@ -15,8 +15,8 @@ pub use decode::{DecodeError, peek_at};
 
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Dialect, Digest, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId, SpanKind,
-    UpstreamId,
+    AgentId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId,
+    SpanKind, UpstreamId,
 };
 
 /// What was judged and how it came out.
@@ -90,13 +90,36 @@ pub struct ObligationCount {
     pub count: u32,
 }
 
-/// A session's labels: seam for information flow.
+/// A session's labels, as numbers that only grow in meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Labels {
-    /// Integrity: lower once untrusted content came in.
+    /// 0: untrusted content came in. 1: none did.
     pub integrity: u8,
-    /// Confidentiality: higher with the class of data read.
+    /// Class of the data read: 0 public, 1 internal, 2 confidential, 3 restricted.
     pub confidentiality: u8,
+}
+
+impl From<cordon_types::Labels> for Labels {
+    fn from(l: cordon_types::Labels) -> Self {
+        Self { integrity: l.integrity as u8, confidentiality: l.class as u8 }
+    }
+}
+
+/// The call of a tool, where the exchange is one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ToolCalled {
+    /// Which, as `server__tool`.
+    pub tool: Name,
+    /// What it does, by the operator's word.
+    pub effect: Option<Effect>,
+    /// Who supplied its target: `user`, `trusted`, `untrusted`, `unknown`; `cleared`, `none`.
+    pub target: Option<Word>,
+    /// The session it belongs to.
+    pub session: Option<Linkable>,
+    /// The class that its result adds to the session's.
+    pub result_class: Option<Class>,
+    /// Cordon was asked and does not carry it: whether the answer was heeded is not known.
+    pub advisory: bool,
 }
 
 /// Durable before the first byte goes upstream.
@@ -140,6 +163,8 @@ pub struct Intent {
     pub opened: Vec<Failed>,
     /// The session's labels.
     pub labels: Option<Labels>,
+    /// Which tool is called, where one is.
+    pub call: Option<ToolCalled>,
     /// Version of everything that decides.
     pub policy: Option<Digest>,
     /// Version of the detectors' rules.
@@ -155,6 +180,10 @@ pub struct Intent {
 pub struct CallJudged {
     /// The tool.
     pub tool: Name,
+    /// What it does, where the operator says.
+    pub effect: Option<Effect>,
+    /// Who supplied its target, where the flow of information was judged.
+    pub target: Option<Word>,
     /// The decision.
     pub decision: Decision,
     /// Why, unless simply allowed.

@@ -46,6 +46,7 @@ fn intent() -> Intent {
         not_inspected: vec![Feature::Image],
         opened: vec![],
         labels: None,
+        call: None,
         policy: Some(Digest([0xab; 32])),
         detector: Some(Word::new("2026-11.1")),
         commitment: None,
@@ -66,6 +67,8 @@ fn outcome() -> Outcome {
         judged: Judged::allowed(),
         calls: vec![CallJudged {
             tool: names.name("send_mail", "tool", &digester()),
+            effect: None,
+            target: None,
             decision: Decision::Denied,
             reason: Some(Reason::ArgumentRefused),
             policies: vec![],
@@ -229,6 +232,8 @@ fn the_longest_lists_still_fit_a_leaf() {
     ];
     record.calls = std::iter::repeat_with(|| CallJudged {
         tool: Name::Known(known.clone()),
+        effect: None,
+        target: None,
         decision: Decision::Observed,
         reason: Some(Reason::UpstreamUnreachable),
         policies: vec![known.clone(); 200],

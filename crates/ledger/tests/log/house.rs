@@ -138,6 +138,7 @@ pub(super) fn intent(at: u64, agent: &str, request: u128, user: Option<Linkable>
         not_inspected: vec![],
         opened: vec![],
         labels: None,
+        call: None,
         policy: None,
         detector: None,
         commitment: None,

@@ -232,7 +232,7 @@ impl StreamMachine {
                 Part::ProviderCall { feature } => self.feature(*feature, now)?,
                 Part::Opaque(used) => self.feature(used.feature, now)?,
                 Part::Issued(issued) => {
-                    self.exchange.gate.issued.note(&self.exchange.caller.agent, &issued.digest_input);
+                    self.exchange.gate.lasting.issued.note(&self.exchange.caller.agent, &issued.digest_input);
                 }
                 Part::Error { kind, .. } => return Err(upstream_error(kind)),
                 Part::Terminal => {}

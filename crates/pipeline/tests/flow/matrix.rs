@@ -43,7 +43,7 @@ static BLOCKING: LazyLock<World> = LazyLock::new(|| World::new(&everything("bloc
 impl World {
     /// What stands in provider-issued fields here was issued to the agent.
     fn with_issued(self) -> Self {
-        self.gate.issued.note(&self.caller.agent, b"x");
+        self.gate.lasting.issued.note(&self.caller.agent, b"x");
         self
     }
 }

@@ -36,7 +36,7 @@ fn with(op: Operation, more: Value) -> Value {
 #[test]
 fn features_are_refused_by_default() {
     let world = World::new("uninspected = \"allow\"\n");
-    world.gate.issued.note(&world.caller.agent, b"x");
+    world.gate.lasting.issued.note(&world.caller.agent, b"x");
     let rows = cordon_wire::rows();
     let mut tried = 0;
     let uses =
@@ -275,8 +275,12 @@ fn observe_mode_lets_go_on_and_says_so() {
         assert!(out.unwrap().contains("\"rm\""), "an observed call goes on");
     }
     // Its time is over.
-    let later =
-        cordon_pipeline::Arrival { op: CHAT, betas: Vec::new(), body: hit(attack).to_string().into() };
+    let later = cordon_pipeline::Arrival {
+        op: CHAT,
+        betas: Vec::new(),
+        body: hit(attack).to_string().into(),
+        session: None,
+    };
     let out = cordon_pipeline::prompt(&world.gate, &world.caller, later, NOW + 14 * 86_400_000);
     assert_eq!(out.err().map(|r| r.refusal.why), Some(Why::Policy(ReasonCode::FindingRefused)));
 }
@@ -296,7 +300,8 @@ fn signed_blocks_pass_only_for_whom_they_were_issued_to() {
     assert_eq!(sent(&world, Operation::Messages, &body), body);
     let other = cordon_types::AgentId::new("b").unwrap();
     assert!(
-        !world.gate.issued.knows(&other, b"sig0") && !world.gate.issued.knows(&world.caller.agent, b"sig1")
+        !world.gate.lasting.issued.knows(&other, b"sig0")
+            && !world.gate.lasting.issued.knows(&world.caller.agent, b"sig1")
     );
 }
 

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use cordon_detect::{Detectors, Guards, Pattern, Settings, Term};
+use cordon_flow::Sessions;
 use cordon_pipeline::{
-    Arrival, Caller, Exchange, Gate, Issued, Model, ModelTable, Price, Prompt, Refusal, Refused, Step,
-    StreamMachine, Tally, prompt,
+    Arrival, Caller, Exchange, Gate, Issued, Lasting, Model, ModelTable, Nobody, Price, Prompt, Refusal,
+    Refused, Step, StreamMachine, Tally, prompt,
 };
 use cordon_policy::{PolicySet, PolicySource};
 use cordon_types::{AgentId, Dialect, Feature, FindingKind, KeyId, Millis, ModelName, Operation, UpstreamId};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// 2026-12-01T12:00:00Z.
@@ -59,11 +61,22 @@ impl World {
             models: table(None),
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
-            issued: Arc::new(Issued::new([7; 32])),
+            servers: BTreeSet::new(),
+            lasting: Lasting {
+                issued: Arc::new(Issued::new([7; 32])),
+                sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+                held: Arc::new(Nobody),
+                binding_key: [6; 32],
+            },
         };
         edit(&mut gate);
-        let caller =
-            Caller { key: KeyId::new("k1").unwrap(), agent: AgentId::new("a").unwrap(), on_behalf: false };
+        let caller = Caller {
+            key: KeyId::new("k1").unwrap(),
+            agent: AgentId::new("a").unwrap(),
+            on_behalf: false,
+            user: None,
+            front: false,
+        };
         Self { gate: Arc::new(gate), caller }
     }
 
@@ -72,7 +85,7 @@ impl World {
     }
 
     pub fn prompt_bytes(&self, op: Operation, body: Bytes) -> Result<Prompt, Box<Refused>> {
-        prompt(&self.gate, &self.caller, Arrival { op, betas: Vec::new(), body }, NOW)
+        prompt(&self.gate, &self.caller, Arrival { op, betas: Vec::new(), body, session: None }, NOW)
     }
 
     /// The context of an answer to a plain request.
@@ -158,9 +171,8 @@ pub fn table(max_output_tokens: Option<u64>) -> ModelTable {
 pub fn plain(op: Operation) -> Value {
     let messages = json!([{"role": "user", "content": "hello"}]);
     match op {
-        Operation::ChatCompletions | Operation::Models => json!({"model": "m", "messages": messages}),
         Operation::Messages => json!({"model": "m", "max_tokens": 16, "messages": messages}),
-        Operation::CountTokens => json!({"model": "m", "messages": messages}),
+        _ => json!({"model": "m", "messages": messages}),
     }
 }
 

@@ -5,13 +5,12 @@
 //! ([`PolicySet::build`](crate::PolicySet::build) does).
 
 use super::fields::{Fields, described, nearest, shown_key};
-use super::{
-    Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, ToolRule, Uninspected, UserTurns,
-};
-use cordon_types::{AgentId, Effect, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
+use super::{Budgets, DataRules, DataTable, Handling, Manifest, RiskTier, Uninspected, UserTurns};
+use cordon_types::{AgentId, Feature, FindingKind, Millis, Mode, Problem, Problems, SpanKind};
 use toml::{Table, Value};
 
 mod arguments;
+mod tools;
 
 /// Longest observation: 14 days.
 const OBSERVE_MAX_MILLIS: Millis = 14 * 86_400_000;
@@ -73,6 +72,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
     let user_turns = f
         .choice("user_turns", &[("asserted", UserTurns::Asserted), ("human", UserTurns::Human)])
         .unwrap_or_default();
+    let flow = f.choice("flow", &[("enforce", true), ("off", false)]).unwrap_or(true);
     let budgets = f.table("budgets");
     let key_budgets = f.table("key_budgets");
     let data = f.table("data");
@@ -80,7 +80,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
     let budgets = budgets.map(|t| read_budgets("budgets", t, f.problems())).unwrap_or_default();
     let key_budgets = key_budgets.map(|t| read_budgets("key_budgets", t, f.problems())).unwrap_or_default();
     let data = data.map(|t| read_data(t, f.problems())).unwrap_or_default();
-    let tools = tools.map(|v| read_tools(v, f.problems())).unwrap_or_default();
+    let tools = tools.map(|v| tools::read(v, f.problems())).unwrap_or_default();
     f.finish();
     Some(Manifest {
         agent: agent?,
@@ -104,6 +104,7 @@ fn read(source: &str, text: &str, table: Table, problems: &mut Vec<Problem>) -> 
         betas,
         max_output_tokens,
         user_turns,
+        flow,
         budgets,
         key_budgets,
         source: source.to_owned(),
@@ -330,75 +331,6 @@ fn read_by_span(
         }
     }
     f.finish();
-}
-
-fn read_tools(value: Value, problems: &mut Vec<Problem>) -> Vec<ToolRule> {
-    let Value::Array(items) = value else {
-        let message = format!("expected a list of tables, found {}", described(&value));
-        problems.push(Problem::new("tools", message, "begin each tool with `[[tools]]`"));
-        return Vec::new();
-    };
-    let mut out: Vec<ToolRule> = Vec::new();
-    for (i, item) in items.into_iter().enumerate() {
-        let at = format!("tools[{i}]");
-        let Value::Table(table) = item else {
-            problems.push(Problem::new(at, "expected a table", "begin each tool with `[[tools]]`"));
-            continue;
-        };
-        let mut f = Fields::new(table, at, problems);
-        let rule = read_tool(&mut f);
-        if let Some(rule) = rule {
-            if out.iter().any(|t| t.name == rule.name) {
-                f.problem("name", "stands there twice", "join the two `[[tools]]` entries");
-            }
-            out.push(rule);
-        }
-        f.finish();
-    }
-    if out.len() > MAX_LIST {
-        let message = format!("has {} entries", out.len());
-        problems.push(Problem::new("tools", message, format!("at most {MAX_LIST}; use a prefix with `*`")));
-    }
-    out
-}
-
-fn read_tool(f: &mut Fields<'_>) -> Option<ToolRule> {
-    let name = f.required_text("name", 129, "name the tool as it is offered to the model");
-    if let Some(n) = &name {
-        check_globs(f, "name", std::slice::from_ref(n), 128);
-    }
-    let effect = f.choice("effect", &named(Effect::ALL, Effect::name));
-    let args = f.take("args");
-    let other = f.choice("other_args", &[("refuse", false), ("allow", true)]);
-    let args = args.map(|value| match value {
-        Value::Table(mut table) => {
-            // `other_args` written below `[tools.args]` belongs to TOML's current table; it is taken from there too.
-            let inner = match table.get("other_args") {
-                Some(Value::String(_)) => table.remove("other_args"),
-                _ => None,
-            };
-            let inner =
-                inner.and_then(|v| f.choose("args.other_args", &v, &[("refuse", false), ("allow", true)]));
-            if inner.is_some() && other.is_some() {
-                f.problem("other_args", "stands there twice", "keep one");
-            }
-            let at = f.path("args");
-            (arguments::read(table, &at, f.problems()), inner)
-        }
-        other => {
-            let message = format!("expected a table, found {}", described(&other));
-            f.problem("args", message, "write `[tools.args]` below its `[[tools]]`");
-            (Vec::new(), None)
-        }
-    });
-    if args.is_none() && other.is_some() {
-        f.problem("other_args", "means nothing without [tools.args]", "add [tools.args], or remove it");
-    }
-    let (args, inner) = match args {
-        Some((rules, inner)) => (Some(rules), inner),
-        None => (None, None),
-    };
-    Some(ToolRule { name: name?, effect, args, other_args: other.or(inner).unwrap_or(false) })
 }
 
 /// The hint for an unknown predicate or similar name.

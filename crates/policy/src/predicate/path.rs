@@ -24,11 +24,11 @@ pub(crate) struct ArgumentPath(Vec<Step>);
 /// What stands at a path.
 #[derive(Debug, Default)]
 pub(crate) struct Reached<'v> {
-    pub(super) values: Vec<&'v Value>,
+    pub(crate) values: Vec<&'v Value>,
     /// Somewhere the path ended early for want of a key.
-    pub(super) missing: bool,
+    pub(crate) missing: bool,
     /// Somewhere the shape was another than the path needs.
-    pub(super) misfit: bool,
+    pub(crate) misfit: bool,
 }
 
 impl ArgumentPath {
@@ -55,8 +55,13 @@ impl ArgumentPath {
         Ok(Self(steps))
     }
 
+    /// Whether it goes through a member of that name.
+    pub(crate) fn has_key(&self, name: &str) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Key(key) if key == name))
+    }
+
     /// Collects what stands at the path in `root`.
-    pub(super) fn reach<'v>(&self, root: &'v Value) -> Reached<'v> {
+    pub(crate) fn reach<'v>(&self, root: &'v Value) -> Reached<'v> {
         let mut out = Reached::default();
         let mut front = vec![root];
         for step in &self.0 {

@@ -69,6 +69,7 @@ fn slices_follow_principals_and_groups() {
                     true
                 }
                 Authorization::Allowed(_) => false,
+                Authorization::Held(h) => panic!("{h:?}"),
             };
             assert_eq!(denied, stopped, "{scope} for {agent}");
             let cedar = set.cedar(&agent).unwrap();
@@ -100,6 +101,7 @@ fn own_policies_see_the_context_and_the_agent() {
         let facts = found(&[(K::Email, S::User)]);
         match ask(&set, Action::ModelPrompt, "gpt-4o-mini", &facts, NOW) {
             Authorization::Allowed(_) => assert!(!stops, "{condition}"),
+            Authorization::Held(h) => panic!("{h:?}"),
             Authorization::Denied(r) => {
                 assert!(stops, "{condition}: {r:?}");
                 assert_eq!(r.public, "not now");
@@ -155,6 +157,7 @@ fn observed_own_forbids_go_on_unless_always_enforced() {
                 assert!(!denied);
                 assert_eq!(p.observed().unwrap().code, ReasonCode::PolicyForbids);
             }
+            Authorization::Held(h) => panic!("{h:?}"),
         }
     }
 }

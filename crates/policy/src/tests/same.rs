@@ -62,6 +62,7 @@ fn questions() -> impl Strategy<Value = Question> {
                     features,
                     betas: betas.into_iter().map(str::to_owned).collect(),
                     arguments,
+                    flow: None,
                     stream,
                     uninspected,
                 },
@@ -74,6 +75,7 @@ fn questions() -> impl Strategy<Value = Question> {
 fn whole(a: &Authorization) -> String {
     match a {
         Authorization::Denied(r) => format!("denied {r:?}"),
+        Authorization::Held(h) => format!("held {h:?}"),
         Authorization::Allowed(p) => {
             format!(
                 "allowed {:?} {:?} {:?} {:?}",

@@ -1,0 +1,69 @@
+//! Which values of a call say where it goes.
+//!
+//! What always holds: a tool that sends, spends or executes has a target, be it all its arguments; an argument whose
+//! shape is another than its path needs is a target as a whole. What it deliberately does not do: say where a value
+//! came from; `flow` does.
+
+use super::ToolRule;
+use cordon_types::Effect;
+use serde_json::Value;
+
+/// Values at one argument that says where a call goes.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The argument as the manifest names it; `<arguments>` for all of them.
+    pub argument: &'a str,
+    /// What stands there, objects and lists included, less what is cleared.
+    pub values: Vec<&'a Value>,
+    /// Whether something stood there that is cleared.
+    pub cleared: bool,
+}
+
+impl ToolRule {
+    /// The targets of a call with these arguments. Linear in the arguments.
+    #[must_use]
+    pub fn targets<'a>(&'a self, arguments: &'a Value) -> Vec<Target<'a>> {
+        let Some(named) = &self.target else {
+            let goes_out = matches!(self.effect, Some(Effect::Send | Effect::Spend | Effect::Execute));
+            let all =
+                || Target { argument: crate::predicate::ARGUMENTS, values: vec![arguments], cleared: false };
+            return if goes_out { vec![all()] } else { Vec::new() };
+        };
+        named
+            .iter()
+            .map(|rule| {
+                let reached = rule.path.reach(arguments);
+                // SECURITY: what the path cannot walk is not skipped: the whole call becomes the target.
+                let mut values = if reached.misfit { vec![arguments] } else { reached.values };
+                let before = values.len();
+                values = values
+                    .into_iter()
+                    .flat_map(elements)
+                    .filter(|v| !self.clears(&rule.argument, v))
+                    .collect();
+                Target { argument: &rule.argument, cleared: values.is_empty() && before > 0, values }
+            })
+            .collect()
+    }
+
+    /// Whether a path of the rule goes through a member of that name.
+    #[must_use]
+    pub fn names_member(&self, name: &str) -> bool {
+        let rules = self.args.iter().flatten().chain(self.target.iter().flatten());
+        rules.into_iter().any(|r| r.path.has_key(name))
+    }
+
+    /// Whether a target value is good whoever brought it.
+    fn clears(&self, argument: &str, value: &Value) -> bool {
+        let mut rules = self.cleared.iter().filter(|r| r.argument == argument).peekable();
+        rules.peek().is_some() && rules.all(|r| r.holds_of(value))
+    }
+}
+
+/// A list's elements, or the one value.
+fn elements(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
