@@ -27,6 +27,7 @@ class Reply:
     error: bool = False
     refused: str | None = None
     approval: str | None = None
+    result: object = None
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Agent:
             if not reply.error:
                 self._outcome.through.append(FunctionCall(function=step.call.function, args=arguments))
         else:
-            self._outcome.refused.append((step.attacker, step.call.function, reply.refused))
+            self._outcome.refused.append((step.attacker, step.call.function, reply.refused, arguments))
         if not self._outcome.seen and self._attack.stands_in(reply.texts):
             self._outcome.seen = True
             attack = self._attack.steps()

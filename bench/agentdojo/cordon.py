@@ -27,12 +27,13 @@ url = "{url}"
 class Cordon:
     """A running gateway with one agent and one tool server."""
 
-    def __init__(self, suite_name, server_url, off):
+    def __init__(self, suite_name, server_url, off=False, carries=True):
+        self._suite_name = suite_name
         agent = f"{suite_name}-assistant"
         manifest = (HERE / f"manifests/{suite_name}.toml").read_text()
         if off:
             manifest = f'flow = "off"\n{manifest}'
-        server = SERVER.format(id=suite_name, url=server_url)
+        server = SERVER.format(id=suite_name, url=server_url) if carries else ""
         self._gateway = Gateway(config=lambda text: text + server, agents={agent: manifest}, start=False)
         try:
             keys = {kind: self._gateway.new_key(agent, kind)["text"] for kind in ("agent", "front")}
@@ -41,7 +42,7 @@ class Cordon:
             base = self._gateway.openai_base_url.removesuffix("/v1")
             self.mcp_url = f"{base}/mcp/{suite_name}"
             self.agent_headers = {"authorization": f"Bearer {keys['agent']}"}
-            self._sessions_url = f"{base}/cordon/v1/sessions"
+            self._api = f"{base}/cordon/v1"
             self._front_headers = {"authorization": f"Bearer {keys['front']}"}
         except BaseException:
             self._gateway.close()
@@ -49,15 +50,28 @@ class Cordon:
 
     async def session(self, http, words):
         """Opens a session with the user's words; gives the headers that the agent sends in it."""
-        answer = await http.post(self._sessions_url, headers=self._front_headers, json={"text": words})
+        answer = await http.post(f"{self._api}/sessions", headers=self._front_headers, json={"text": words})
         answer.raise_for_status()
         return {"x-cordon-session": answer.json()["session"]}
 
+    async def authorize(self, http, headers, tool, arguments):
+        """Asks whether a call of a tool that runs elsewhere may be made."""
+        body = {"tool": f"{self._suite_name}__{tool}", "arguments": arguments}
+        answer = await http.post(f"{self._api}/authorize", headers=headers, json=body)
+        answer.raise_for_status()
+        return answer.json()["decisions"][0]
+
+    async def report(self, http, headers, call, tool, result):
+        """Says what came back."""
+        body = {"call": call, "tool": f"{self._suite_name}__{tool}", "result": result}
+        answer = await http.post(f"{self._api}/report", headers=headers, json=body)
+        answer.raise_for_status()
+
     @classmethod
     @contextlib.contextmanager
-    def started(cls, suite_name, server_url, off):
+    def started(cls, *arguments, **options):
         """One for as long as the block lasts."""
-        cordon = cls(suite_name, server_url, off)
+        cordon = cls(*arguments, **options)
         try:
             yield cordon
         finally:

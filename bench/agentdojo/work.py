@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from person import Person
 from servers import SuiteServer
 
-MODES = ("allow-all", "deny-all", "cordon-off", "cordon", "cordon+person")
+MODES = ("allow-all", "deny-all", "cordon-off", "advisory", "cordon", "cordon+person")
 
 
 async def run_mode(bench, user_tasks, mode):
@@ -35,9 +35,10 @@ async def run_mode(bench, user_tasks, mode):
         beside = await stack.enter_async_context(httpx2.AsyncClient(timeout=120))
         gateway = None
         if mode != "allow-all":
-            gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off"))
-            url = gateway.mcp_url
-            http.headers.update(gateway.agent_headers)
+            gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off", mode != "advisory"))
+            if mode != "advisory":
+                url = gateway.mcp_url
+                http.headers.update(gateway.agent_headers)
         part = Part(bench, server, gateway, http, beside, mode)
         part.client = await stack.enter_async_context(Client(streamable_http_client(url, http_client=http)))
         await part.client.list_tools()
@@ -63,6 +64,7 @@ class Part:
         self.bench, self.server, self.gateway, self.mode = bench, server, gateway, mode
         self.http, self.beside = http, beside
         self.client = None
+        self.session = {}
         self.person = None
         if mode == "cordon+person":
             self.person = Person(beside, gateway.admin_url, gateway.admin_key)
@@ -73,7 +75,8 @@ class Part:
         before = copy.deepcopy(environment)
         self.server.environment = environment
         if self.gateway:
-            self.http.headers.update(await self.gateway.session(self.beside, task.PROMPT))
+            self.session = await self.gateway.session(self.beside, task.PROMPT)
+            self.http.headers.update(self.session)
         if self.person:
             calls = task.ground_truth(before)
             self.person.begin([(c.function, await self.bench.shaped(c, self._unknown)) for c in calls])
@@ -105,11 +108,24 @@ class Part:
         return bool(self.person) and await self.person.look()
 
     async def _call(self, name, arguments):
+        """One call; where Cordon only advises, it is asked before and told after."""
+        if self.mode != "advisory":
+            return await self._tool(name, arguments)
+        headers = self.gateway.agent_headers | self.session
+        decided = await self.gateway.authorize(self.beside, headers, name, arguments)
+        if decided["decision"] != "allow":
+            return Reply([], error=True, refused=decided["reason"], approval=decided.get("approval"))
+        reply = await self._tool(name, arguments)
+        await self.gateway.report(self.beside, headers, decided["call"], name, reply.result)
+        return reply
+
+    async def _tool(self, name, arguments):
         try:
             result = await self.client.call_tool(name, arguments)
         except MCPError as refused:
             return Reply([], refused=f"protocol: {refused}")
         texts = [block.text for block in result.content if block.type == "text"]
+        blocks = [{"type": "text", "text": text} for text in texts]
         structured = result.structured_content
         gate = structured.get("cordon") if result.is_error and isinstance(structured, dict) else None
         if gate is not None:
@@ -117,7 +133,7 @@ class Part:
             return Reply(texts, error=True, refused=why, approval=gate.get("approval"))
         value = structured.get("result") if isinstance(structured, dict) else None
         texts.extend(strings(structured))
-        return Reply(texts, value, error=result.is_error)
+        return Reply(texts, value, error=result.is_error, result=blocks)
 
 
 def strings(value):
