@@ -122,6 +122,7 @@ pub fn records() -> Vec<Vec<u8>> {
         of: Some(4),
         from: Some(1),
         to: Some(2),
+        approval: Some(cordon_types::ApprovalId(5)),
         epoch: 2,
         snapshot: None,
     };

@@ -10,6 +10,10 @@
 //! GET  /cordon/v1/kills
 //! POST /cordon/v1/kills               {"scope"}
 //! DELETE /cordon/v1/kills/{scope}
+//! GET  /cordon/v1/approvals           calls that wait for a person, their arguments live; grants not used up
+//! GET  /cordon/v1/approvals/{id}
+//! POST /cordon/v1/approvals/{id}/allow  {"by","scope"}
+//! POST /cordon/v1/approvals/{id}/deny   {"by","reason"}; takes an unused grant back too
 //! POST /cordon/v1/reload              whole or not at all
 //! GET  /cordon/v1/posture[/{framework}[/since-review]]
 //! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
@@ -18,9 +22,12 @@
 //! GET  /cordon/v1/audit/holds         POST {"from","to","agent","request"}; DELETE .../{number}
 //! POST /cordon/v1/audit/prune         {"dry_run"}
 //! ```
-//! What always holds: what opens something (a key) is saved before it is in force; what stops something (a kill, a
+//! What always holds: what opens something (a key, a grant) is saved before it is in force; what stops something (a kill, a
 //! revocation) is in force before it is saved; both are handed to the record. What it does not do: open sockets, read files, name SQL.
 
+mod approvals;
+#[cfg(test)]
+mod approvals_tests;
 mod audit;
 mod keys;
 mod kills;
@@ -30,6 +37,7 @@ mod shape;
 pub use audit::{AuditOrder, AuditRefused, HoldScope};
 pub use shape::{Reply, Request};
 
+use cordon_approvals::{Desk, Event};
 use cordon_identity::{KeyKind, KeyStore, Keyring, KillStore, KillSwitch};
 use cordon_types::{AgentId, Clock, Digest, Entropy, KeyId};
 use std::sync::Arc;
@@ -54,6 +62,8 @@ pub enum Change {
     Kill(String),
     /// A kill switch was lifted; its scope as text.
     Unkill(String),
+    /// A person decided about a held call.
+    Approval(Box<Event>),
 }
 
 /// Why there is no posture to show.
@@ -107,6 +117,8 @@ pub struct Admin {
     pub kills: Arc<KillSwitch>,
     /// Where they are kept.
     pub kill_store: Arc<dyn KillStore>,
+    /// The calls that wait for a person.
+    pub desk: Arc<Desk>,
     /// The running gateway.
     pub runtime: Arc<dyn Runtime>,
     /// The clock.
@@ -143,6 +155,7 @@ impl Admin {
             ("POST", ["kills"]) => self.kill(by, request.body),
             (method, ["audit", rest @ ..]) => self.audit(by, method, rest, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),
+            (method, ["approvals", rest @ ..]) => self.approvals(by, method, rest, request.body),
             ("GET", ["posture", rest @ ..]) => self.posture(rest),
             ("POST", ["posture", "reviews"]) => self.review(by, request.body),
             (_, ["status" | "reload" | "keys" | "kills" | "posture", ..]) => Reply::wrong_method(),

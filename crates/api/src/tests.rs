@@ -1,6 +1,7 @@
 use super::*;
+use cordon_approvals::{ApprovalStore, Kept, Limits, Standing};
 use cordon_identity::{Kill, KillScope, StoreError, StoreErrorKind};
-use cordon_types::Millis;
+use cordon_types::{ApprovalId, Millis};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +67,7 @@ impl KillStore for Memory {
 }
 
 #[derive(Default)]
-struct Recorded(Mutex<Vec<Change>>);
+pub(crate) struct Recorded(pub(crate) Mutex<Vec<Change>>);
 
 impl Runtime for Recorded {
     fn record(&self, _: &Operator, change: &Change) -> Result<(), String> {
@@ -103,11 +104,43 @@ impl Runtime for Recorded {
     }
 }
 
-fn admin(broken: bool) -> (Admin, Arc<Recorded>) {
+#[derive(Default)]
+struct Held(Mutex<std::collections::BTreeMap<ApprovalId, Kept>>);
+
+impl ApprovalStore for Held {
+    fn load_grants(&self, _: Millis) -> Result<Vec<Kept>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn find_approval(&self, id: ApprovalId) -> Result<Option<Kept>, StoreError> {
+        Ok(self.0.lock().unwrap().get(&id).cloned())
+    }
+    fn put_asked(&self, kept: &Kept) -> Result<(), StoreError> {
+        self.0.lock().unwrap().insert(kept.id, kept.clone());
+        Ok(())
+    }
+    fn put_decided(&self, id: ApprovalId, standing: &Standing) -> Result<(), StoreError> {
+        self.0.lock().unwrap().get_mut(&id).unwrap().standing = *standing;
+        Ok(())
+    }
+    fn use_grant(&self, id: ApprovalId) -> Result<bool, StoreError> {
+        if let Some(Standing::Allowed(a)) = self.0.lock().unwrap().get_mut(&id).map(|k| &mut k.standing) {
+            a.left -= 1;
+        }
+        Ok(true)
+    }
+    fn prune_approvals(&self, _: Millis, _: Millis) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
+pub(crate) fn admin(broken: bool) -> (Admin, Arc<Recorded>) {
     let store = Arc::new(Memory { broken, ..Memory::default() });
     let runtime = Arc::new(Recorded::default());
     let fixed = Arc::new(Fixed(AtomicU64::new(1)));
+    let silent = Arc::new(crate::approvals_tests::Silent);
+    let desk = Desk::open(Arc::new(Held::default()), fixed.clone(), silent, Limits::default(), 0).unwrap();
     let admin = Admin {
+        desk: Arc::new(desk),
         keys: Arc::new(Keyring::default()),
         key_store: store.clone(),
         kills: Arc::new(KillSwitch::default()),
@@ -119,7 +152,7 @@ fn admin(broken: bool) -> (Admin, Arc<Recorded>) {
     (admin, runtime)
 }
 
-fn ask(admin: &Admin, method: &str, path: &str, body: Value) -> (u16, Value) {
+pub(crate) fn ask(admin: &Admin, method: &str, path: &str, body: Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let reply = admin.handle(&Operator::Owner, &Request { method, path, body: body.as_bytes() });
     (reply.status, reply.body)

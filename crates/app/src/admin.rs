@@ -1,6 +1,7 @@
 //! The admin side: a loopback listener for those with an admin key, a socket in the data directory for its owner,
 //! and the small works that run beside the traffic.
 
+use crate::approvals::{Queue, Webhook};
 use crate::custody::Custodian;
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -40,6 +41,8 @@ pub(crate) struct Side {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) custodian: Arc<Custodian>,
+    pub(crate) held: Arc<Queue>,
+    pub(crate) webhook: Option<Arc<Webhook>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
@@ -133,12 +136,28 @@ async fn works(side: &Arc<Side>) {
                 let reloader = side.reloader.clone();
                 let _ = tokio::task::spawn_blocking(move || reloader.look()).await;
             }
+            () = side.held.woken() => held(side).await,
             _ = count.tick() => {
+                side.admin.desk.tick(side.shared.clock.now());
                 for leaf in side.shared.recorder.flush_turned_away(side.shared.clock.now()) {
                     let _ = side.shared.ledger.append(leaf).await;
                 }
             }
         }
+    }
+}
+
+/// Records what happened to held calls, then tells the webhook of those that wait.
+async fn held(side: &Arc<Side>) {
+    let recording = side.clone();
+    let done = tokio::task::spawn_blocking(move || recording.held.record(&recording.shared)).await;
+    if let Ok(Err(error)) = done {
+        tracing::error!(%error, "held calls could not be recorded");
+    }
+    for event in side.held.to_tell() {
+        let Some(hook) = side.webhook.clone() else { continue };
+        let names = side.shared.gate.load().catalogue.clone();
+        tokio::task::spawn_local(async move { hook.tell(&event, &names).await });
     }
 }
 
@@ -184,7 +203,12 @@ async fn answer(
         return json(&Reply::error(421, "wrong_host", "the admin listener answers to its address only"));
     }
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let Some(by) = owner.or_else(|| side.admin.authenticate(authorization)) else {
+    // A credential counts over the socket too: where two people must allow a call, one of them shows a key.
+    let by = match (authorization, owner) {
+        (None, Some(owner)) => Some(owner),
+        (authorization, _) => side.admin.authenticate(authorization),
+    };
+    let Some(by) = by else {
         return json(&Reply::error(401, "no_admin_key", "send an admin key as `Authorization: Bearer ...`"));
     };
     let method = request.method().as_str().to_owned();

@@ -4,7 +4,7 @@
 //! cordon.toml       the config            agents/*.toml   manifests      policies/*.cedar   the operator's own
 //! keys/ledger.key   signs checkpoints     keys/ledger.pub verifies them  keys/epochs/  keys of digests in records, one an epoch
 //! keys/users.key    names users in kills  salts/  salts of commitments  holds/  legal holds  receipts/  of erasures
-//! state.db          keys, kills, budgets  ledger/         the record     control.sock       for the owner
+//! state.db          keys, kills, budgets, grants  ledger/         the record     control.sock       for the owner
 //! reviews/          reviewed postures
 //! ```
 //! What always holds: everything in it belongs to its owner alone (0700, files 0600); nothing that exists is

@@ -8,6 +8,7 @@
 //! What it does not do: parse arguments or print; `cli` does.
 
 mod admin;
+mod approvals;
 mod builtin;
 pub mod control;
 mod custody;

@@ -1,6 +1,7 @@
 //! Starting, running, draining.
 
 use crate::admin::{self, Side};
+use crate::approvals::{self, Queue, Webhook};
 use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
@@ -73,6 +74,7 @@ pub struct Running {
     threads: Arc<Mutex<Vec<Thread>>>,
     admin: JoinHandle<()>,
     live: Arc<Live>,
+    held: Arc<Queue>,
     witnessing: Option<Witnessing>,
     draining: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
@@ -93,6 +95,10 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Arc::new(Store::open(&dir.path("state.db"))?);
         let mut parts = Parts::open(&dir, &loaded, &store, clock.clone())?;
+        let held = Arc::new(Queue::default());
+        let desk = Arc::new(approvals::desk(store.clone(), held.clone(), &config, clock.now())?);
+        let webhook = Webhook::new(dir.root(), &config)?.map(Arc::new);
+        parts.lasting.held = desk.clone();
         let rules = gate(loaded, parts.lasting.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
@@ -112,6 +118,7 @@ impl Running {
             signal: parts.signal,
             reloader: reloader.clone(),
             custodian: custodian.clone(),
+            held: held.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -120,6 +127,7 @@ impl Running {
             key_store: store.clone(),
             kills: parts.shared.kills.clone(),
             kill_store: store.clone(),
+            desk,
             runtime: live.clone(),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -127,7 +135,17 @@ impl Running {
         let (stop_admin, stop) = watch::channel(false);
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
-        let side = Side { admin: api, shared, reloader, custodian, registry, stop, live: live_too };
+        let side = Side {
+            admin: api,
+            shared,
+            reloader,
+            custodian,
+            held: held.clone(),
+            webhook,
+            registry,
+            stop,
+            live: live_too,
+        };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -139,6 +157,7 @@ impl Running {
             threads,
             admin,
             live,
+            held,
             witnessing,
             draining: parts.draining,
             stop_admin,
@@ -189,6 +208,7 @@ impl Running {
         let mut counts = self.shared.recorder.flush_turned_away(now).into_iter();
         let recorded = counts
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
+            .and_then(|()| self.held.record(&self.shared))
             .and_then(|()| append(&self.shared, &Control::new(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Some(witnessing) = self.witnessing {
@@ -256,6 +276,8 @@ impl Parts {
             settings::ledger(&loaded.config),
             clock.clone(),
         )?;
+        let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
+        let users = dir.users_key(custody::user_kills(&kills))?;
         let fresh = || {
             let mut random = [0; 32];
             SystemEntropy.fill(&mut random);
@@ -265,7 +287,7 @@ impl Parts {
             issued: Arc::new(Issued::new(fresh())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
             held: Arc::new(Nobody),
-            binding_key: fresh(),
+            binding_key: binding_key(&users),
         };
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
@@ -285,8 +307,6 @@ impl Parts {
             servers: BTreeSet::new(),
             lasting: lasting.clone(),
         };
-        let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
-        let users = dir.users_key(custody::user_kills(&kills))?;
         let shared = Arc::new(Shared {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
@@ -310,6 +330,12 @@ impl Parts {
         });
         Ok(Self { shared, lasting, registry, volume, signal, draining, epoch_begun })
     }
+}
+
+/// The key under which held calls are named: the same over a restart, as grants are, and of no other use.
+fn binding_key(users: &[u8; 32]) -> [u8; 32] {
+    use sha2::{Digest as _, Sha256};
+    Sha256::new().chain_update(b"names of held calls").chain_update(users).finalize().into()
 }
 
 /// The keeper of the record, after it has finished what a crash cut off.

@@ -1,7 +1,9 @@
 //! What the admin API asks of the running gateway.
 
+use crate::approvals::Queue;
 use crate::custody::Custodian;
 use crate::reload::Reloader;
+use cordon_approvals::{Event, Observer as _};
 use cordon_api::{AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_proxy::Shared;
@@ -16,6 +18,7 @@ pub(crate) struct Live {
     pub(crate) signal: watch::Sender<u64>,
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) custodian: Arc<Custodian>,
+    pub(crate) held: Arc<Queue>,
     pub(crate) started: u64,
     pub(crate) witnessing: Option<Arc<crate::witnessing::Board>>,
 }
@@ -65,6 +68,11 @@ impl Runtime for Live {
                 target: Some(self.scope(scope, &digester)),
                 ..Control::new(ControlKind::Unkill, now)
             },
+            Change::Approval(event) => {
+                // Behind what happened before it: that the call was asked, above all.
+                self.held.noted(Event::clone(event));
+                return self.held.record(&self.shared);
+            }
         };
         self.append(&Control { by, epoch: digester.epoch(), ..record })
     }

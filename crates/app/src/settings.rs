@@ -163,7 +163,7 @@ fn upstream(root: &Path, config: &Config, u: &Upstream) -> Result<cordon_upstrea
 }
 
 /// A provider's credential, from where the config says it stands.
-fn credential(root: &Path, credential: &Credential) -> Result<Option<Secret>, String> {
+pub(crate) fn credential(root: &Path, credential: &Credential) -> Result<Option<Secret>, String> {
     let from_file = |path: &Path| {
         data::read(path).map(|text| Secret::new(text.trim_end().to_owned())).map_err(|e| e.to_string())
     };

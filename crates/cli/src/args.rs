@@ -75,6 +75,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tool calls that wait for a person: list, show, allow, deny.
+    Approvals {
+        #[command(subcommand)]
+        command: crate::approvals::Approvals,
+    },
     /// Load config, manifests and policies anew: whole or not at all.
     Reload {
         /// Print JSON.

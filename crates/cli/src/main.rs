@@ -5,6 +5,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a JSON value indexed by a name that is not there gives null")]
 
+mod approvals;
 mod args;
 mod audit;
 mod audit_args;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Key { command } => keys::key(&root, &command),
         Command::Kill(options) => keys::kill(&root, &options),
         Command::Unkill { scope, json } => keys::unkill(&root, &scope, json),
+        Command::Approvals { command } => approvals::approvals(&root, &command),
         Command::Reload { json } => keys::reload(&root, json),
         Command::Status => keys::status(&root),
         Command::Inspect(options) => inspect::inspect(&root, &options),

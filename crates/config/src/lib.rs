@@ -7,6 +7,7 @@
 //! What it deliberately does not do: read files or the environment (`cordon-app` does), compile patterns or
 //! manifests (their owners do, and report in the same `Problem`s).
 
+mod approvals;
 pub mod base_url;
 mod decimal;
 pub mod limits;
@@ -21,9 +22,9 @@ mod upstreams;
 pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
-    Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
+    Approvals, Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
     LogLevel, Model, ModelBudget, Pattern, Policies, Price, Term, Tls, Upstream, UpstreamKind,
-    UpstreamTimeouts, Witnesses,
+    UpstreamTimeouts, Webhook, Witnesses,
 };
 pub use starter::{starter, starter_manifest};
 

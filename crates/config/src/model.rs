@@ -31,6 +31,8 @@ pub struct Config {
     pub log: Log,
     /// Where manifests and policies stand.
     pub policies: Policies,
+    /// Calls that wait for a person.
+    pub approvals: Approvals,
 }
 
 impl Config {
@@ -397,6 +399,34 @@ pub struct Log {
     pub level: LogLevel,
     /// In which form.
     pub format: LogFormat,
+}
+
+/// `[approvals]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvals {
+    /// How long a call waits for a person, at most; then it is denied.
+    pub timeout: Duration,
+    /// How long an allowed call may be made.
+    pub use_within: Duration,
+    /// Longest time of a wider grant.
+    pub max_wider: Duration,
+    /// Calls that wait, over all agents.
+    pub max_pending: usize,
+    /// Calls of one agent that wait.
+    pub max_pending_per_agent: usize,
+    /// Who is told that a call waits; nobody when not written.
+    pub webhook: Option<Webhook>,
+}
+
+/// `[approvals] webhook`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where.
+    pub url: BaseUrl,
+    /// Its bearer token.
+    pub credential: Credential,
+    /// PEM file of the only authorities trusted for it; `None`: the system's.
+    pub ca_file: Option<String>,
 }
 
 /// `[policies]`: directories, relative to the directory of the config file.

@@ -2,7 +2,7 @@
 //! is checked when both are read.
 
 use crate::{
-    limits,
+    approvals, limits,
     model::{
         Config, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat, LogLevel,
         Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
@@ -30,6 +30,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
     let budgets = budgets(&root, &models);
     let log = log(&root.child("log"));
     let policies = policies(&root.child("policies"));
+    let approvals = approvals::read(&root.child("approvals"));
     Some(Config {
         listen,
         limits,
@@ -41,6 +42,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
         budgets,
         log,
         policies,
+        approvals,
     })
 }
 

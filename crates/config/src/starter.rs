@@ -95,6 +95,12 @@ allowed_link_hosts = []           # hosts to which links and images in answers a
 # model = "gpt-4o-mini"
 # cost_per_day = 25
 
+# ---- calls that wait for a person: `cordon approvals` ----
+
+# [approvals]
+# timeout = "10m"                 # then it is denied
+# webhook = "https://hooks.example.com/cordon"   # told that a call waits; never what it says
+
 [ledger]
 origin = "@ORIGIN@"               # the log's name: never change it
 durability = "sync"               # "behind" acknowledges before the disk: a crash can lose the last records

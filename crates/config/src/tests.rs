@@ -401,6 +401,32 @@ proptest! {
 }
 
 #[test]
+fn approvals() {
+    let a = good(LEAST).approvals;
+    assert_eq!((a.timeout.as_secs(), a.use_within.as_secs(), a.max_wider.as_secs()), (600, 600, 86_400));
+    assert_eq!((a.max_pending, a.max_pending_per_agent, a.webhook), (100, 20, None));
+    let text = "[approvals]\ntimeout = \"2m\"\nmax_pending = 5\nwebhook = \"https://hooks.example.com/a\"\n\
+                credential = { env = \"HOOK\" }\nca_file = \"ca.pem\"";
+    let a = good(&with(text)).approvals;
+    let hook = a.webhook.unwrap();
+    assert_eq!((a.timeout.as_secs(), a.max_pending), (120, 5));
+    assert_eq!(hook.url.to_string(), "https://hooks.example.com/a");
+    assert_eq!((hook.credential, hook.ca_file.as_deref()), (Credential::Env("HOOK".into()), Some("ca.pem")));
+    for here in ["http://127.0.0.1:9/x", "http://localhost/x"] {
+        assert!(good(&with(&format!("[approvals]\nwebhook = \"{here}\""))).approvals.webhook.is_some());
+    }
+    good(&with("[approvals]\nwebhook = \"http://hooks.example.com\"\nplaintext = true"));
+    check("[approvals]\nwebhook = \"http://hooks.example.com\"", &["approvals.webhook"]);
+    check("[approvals]\nwebhook = \"hooks\"", &["approvals.webhook"]);
+    check("[approvals]\ntimeout = \"soon\"", &["approvals.timeout"]);
+    check("[approvals]\ntimeout = 10", &["approvals.timeout"]);
+    check("[approvals]\nuse_within = \"8d\"", &["approvals.use_within"]);
+    check("[approvals]\nmax_pending = 0", &["approvals.max_pending"]);
+    check("[approvals]\ncredential = { env = \"A\" }", &["approvals.credential"]);
+    check("[approvals]\ntime_out = \"1m\"", &["approvals.time_out"]);
+}
+
+#[test]
 fn witnesses() {
     assert_eq!(good(LEAST).ledger.witnesses, None);
     let c = good(&with("[ledger.witnesses]\npolicy = \"w.policy\"\ntimeout_seconds = 2.5"));

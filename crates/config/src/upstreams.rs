@@ -135,7 +135,7 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-fn credential(s: &Section<'_>) -> Credential {
+pub(crate) fn credential(s: &Section<'_>) -> Credential {
     if !s.has("credential") {
         return Credential::None;
     }

@@ -88,6 +88,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("session", "cordon.session"),
     column("result_class", "cordon.tool.result_class"),
     column("advisory", "cordon.advisory"),
+    column("approval", "cordon.control.approval"),
 ];
 
 /// A row: the fields that a leaf has, by the name in [`COLUMNS`].
@@ -238,5 +239,6 @@ impl Row {
         self.maybe("from", r.from.map(time::rfc3339));
         self.maybe("to", r.to.map(time::rfc3339));
         self.maybe("snapshot", r.snapshot);
+        self.maybe("approval", r.approval);
     }
 }

@@ -327,7 +327,10 @@ fn control(log: &Log, leaf: &Leaf, r: &Control) -> Event {
     }
     let (from, to) = (r.from.map(time::rfc3339), r.to.map(time::rfc3339));
     let snapshot = r.snapshot.map(|s| s.to_string());
-    let rest = json!({"count": r.count, "of": r.of, "from": from, "to": to, "snapshot": snapshot});
+    let approval = r.approval.map(|a| a.to_string());
+    let rest = json!({
+        "count": r.count, "of": r.of, "from": from, "to": to, "snapshot": snapshot, "approval": approval,
+    });
     unmapped(&mut event, leaf, rest);
     event
 }

@@ -55,6 +55,7 @@ fn tables(id: EvidenceId, f: &Figures, facts: &Facts, log: &Log) -> Vec<Table> {
         }
         E::Dlp => vec![records::findings(f, records::sensitive), records::obligations(f)],
         E::Exp => vec![about::pack(log)],
+        E::Hitl => vec![records::approvals(f)],
         E::Iam => vec![records::keys(f), records::refusals(f), records::agents(f)],
         E::Inv => vec![records::seen(f), files::agents(facts), files::models(facts)],
         E::Kill => vec![records::kills(f), records::kill_scopes(f)],
@@ -68,7 +69,7 @@ fn tables(id: EvidenceId, f: &Figures, facts: &Facts, log: &Log) -> Vec<Table> {
         E::Sup => vec![records::upstreams(f), files::upstreams(facts)],
         E::Tls => vec![files::transport(facts), files::upstreams(facts)],
         E::Tool => vec![records::tools(f), records::offered(f), files::tools(facts)],
-        E::Bom | E::Eval | E::Fb | E::Hitl | E::Imp | E::Inc | E::Risk | E::Train => Vec::new(),
+        E::Bom | E::Eval | E::Fb | E::Imp | E::Inc | E::Risk | E::Train => Vec::new(),
     };
     tables.into_iter().filter(|t| !t.rows.is_empty()).collect()
 }

@@ -7,13 +7,12 @@
 use crate::called::{Call, CallRefused, judge};
 use crate::exchange::{Caller, note};
 use crate::gate::Gate;
-use crate::held::Waiting;
 use crate::refusal::{Refusal, Why};
 use crate::session;
 use crate::tally::Tally;
 use crate::told::leaves;
 use cordon_policy::{Facts, ReasonCode};
-use cordon_types::{Class, FindingKind, Labels, Millis, SpanKind};
+use cordon_types::{Class, FindingKind, Labels, Millis, SpanKind, Waiting};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -235,7 +234,7 @@ pub fn refused_json(refused: &CallRefused) -> Value {
             "decision": "ask",
             "reason": ReasonCode::Held.name(),
             "message": refused.public,
-            "approval": id,
+            "approval": id.to_string(),
             "expires_at": cordon_types::time::rfc3339(*expires_at),
         }),
         None => json!({"decision": "deny", "reason": refused.why.name(), "message": refused.public}),

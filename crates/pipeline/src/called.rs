@@ -10,13 +10,15 @@
 
 use crate::exchange::Caller;
 use crate::gate::Gate;
-use crate::held::{Bound, HeldCall, NotAsked, Waiting, binding};
+use crate::held::{Bound, binding};
 use crate::refusal::{Refusal, Why};
 use crate::tally::{CallTally, Tally};
 use cordon_policy::{
     Action, Authorization, Facts, Flow, Held, Permit, Query, ReasonCode, Resource, TargetOrigin, ToolRule,
 };
-use cordon_types::{Digest, Effect, Labels, Millis, Provenance};
+use cordon_types::{
+    Asked, Claim, Class, Digest, Effect, HeldCall, HeldTarget, Labels, Millis, Provenance, Waiting,
+};
 use serde_json::Value;
 
 /// What is known of where values came from: a session, or nothing.
@@ -109,8 +111,8 @@ pub fn judge(
         Authorization::Allowed(permit) => permit,
         Authorization::Held(held) if call.judged_again => held.approved(),
         Authorization::Held(held) => {
-            let asked = Asked { gate, caller, call, rule, arguments: &arguments, flow };
-            match asked.settle(held, now) {
+            let question = Question { gate, caller, call, rule, arguments: &arguments, flow };
+            match question.settle(held, now) {
                 Ok(permit) => permit,
                 Err(refused) => {
                     tally.calls.push(tallied(call, rule, flow, Some(ReasonCode::Held)));
@@ -197,7 +199,7 @@ fn refused(
 }
 
 /// A call that people must approve.
-struct Asked<'a> {
+struct Question<'a> {
     gate: &'a Gate,
     caller: &'a Caller,
     call: Call<'a>,
@@ -206,35 +208,52 @@ struct Asked<'a> {
     flow: Option<Flow>,
 }
 
-impl Asked<'_> {
+impl Question<'_> {
     /// The permit where a grant for exactly this call is there to be used up; else the question.
     fn settle(&self, held: Held, now: Millis) -> Result<Permit, CallRefused> {
-        let labels = self.flow.map(|f| f.labels);
+        let key = &self.gate.lasting.binding_key;
         let bound = Bound {
             caller: self.caller,
             tool: self.call.tool,
             arguments: self.call.arguments,
             pin: self.call.pin,
-            labels,
+            labels: self.flow.map(|f| f.labels),
             policy: self.gate.version(),
         };
-        let question = HeldCall {
-            caller: self.caller,
-            tool: self.call.tool,
-            effect: self.rule.and_then(|r| r.effect),
-            arguments: self.arguments,
-            binding: binding(&self.gate.lasting.binding_key, &bound),
-            reason: held.reason(),
-            needed: held.needed(),
-            labels,
-        };
-        match self.gate.lasting.held.take(&question, now) {
-            Ok(true) => return Ok(held.approved()),
-            Ok(false) => {}
-            Err(_) => return Err(unasked(NotAsked::Unavailable)),
+        let targets = self.targets();
+        // SECURITY: what runs or spends is approved once, for these very bytes, or not at all.
+        let effect = self.rule.and_then(|r| r.effect).unwrap_or(Effect::Execute);
+        let wider = !matches!(effect, Effect::Execute | Effect::Spend) && !targets.is_empty();
+        let predicate = wider.then(|| bound.predicate(key, &targets));
+        let binding = binding(key, &bound);
+        let claim = Claim { request: None, binding: &binding, predicate: predicate.as_ref() };
+        let desk = &self.gate.lasting.held;
+        match desk.take(&claim, now) {
+            Ok(Some(_used)) => return Ok(held.approved()),
+            Ok(None) => {}
+            Err(_) => return Err(unasked(UNAVAILABLE)),
         }
-        match self.gate.lasting.held.ask(&question, now) {
-            Ok(waiting) => Err(CallRefused {
+        let asked = desk.ask(
+            HeldCall {
+                request: None,
+                agent: self.caller.agent.clone(),
+                key: self.caller.key.clone(),
+                user: self.caller.user,
+                tool: self.call.tool.into(),
+                effect,
+                labels: self.flow.map_or(Labels::floor(Class::Restricted), |f| f.labels),
+                binding,
+                predicate,
+                targets: targets.into_iter().map(|(name, text)| shown(key, name, text)).collect(),
+                arguments: self.call.arguments.to_owned().into(),
+                why: vec![self.flow.map_or("unknown", |f| f.target.name())],
+                people: held.needed(),
+                wait_ms: None,
+            },
+            now,
+        );
+        match asked {
+            Ok(Asked::Waiting(waiting)) => Err(CallRefused {
                 why: Why::Policy(ReasonCode::Held),
                 public: format!(
                     "{}; it is `{}` there. Call again unchanged once it is approved",
@@ -243,19 +262,36 @@ impl Asked<'_> {
                 ),
                 waiting: Some(waiting),
             }),
-            Err(not) => Err(unasked(not)),
+            Ok(Asked::Denied(_)) => Err(unasked(DENIED)),
+            Ok(Asked::TooLarge) => Err(unasked(TOO_LARGE)),
+            Ok(Asked::AgentFull | Asked::Full) => Err(unasked(NOBODY)),
+            Err(_) => Err(unasked(UNAVAILABLE)),
         }
+    }
+
+    /// The values that say where the call goes, as people are shown them.
+    fn targets(&self) -> Vec<(&str, String)> {
+        let targets = self.rule.map(|r| r.targets(self.arguments)).unwrap_or_default();
+        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        targets.into_iter().flat_map(|t| t.values.into_iter().map(move |v| (t.argument, text(v)))).collect()
     }
 }
 
-fn unasked(not: NotAsked) -> CallRefused {
-    let public = match not {
-        NotAsked::Refused => {
-            "where this call goes was not said by the user or by a trusted tool, and nobody approved it; take the \
-             target from the user's own words"
-        }
-        NotAsked::Unavailable => "the approval of this call could not be used, so it was refused; try again",
-    };
+fn shown(key: &[u8; 32], argument: &str, text: String) -> HeldTarget {
+    HeldTarget {
+        argument: argument.into(),
+        digest: crate::held::value(key, argument, &text),
+        value: text.into(),
+    }
+}
+
+const DENIED: &str = "a person looked at this call and said no; do not repeat it";
+const TOO_LARGE: &str = "a person would have to approve this call, but it is too long to be shown; make it shorter";
+const NOBODY: &str = "where this call goes was not said by the user or by a trusted tool, and nobody can be asked now; \
+                      take the target from the user's own words";
+const UNAVAILABLE: &str = "the approval of this call could not be looked up, so it was refused; try again";
+
+fn unasked(public: &str) -> CallRefused {
     CallRefused { why: Why::Policy(ReasonCode::TargetUntrusted), public: public.to_owned(), waiting: None }
 }
 

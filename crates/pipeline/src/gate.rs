@@ -1,6 +1,5 @@
 //! One snapshot of everything that judges: replaced as a whole at a reload, shared by reference.
 
-use crate::held::HeldCalls;
 use crate::issued::Issued;
 use crate::models::ModelTable;
 use crate::refusal::{Refusal, Why};
@@ -8,7 +7,7 @@ use crate::tally::Tally;
 use cordon_detect::{Detectors, Guards};
 use cordon_flow::Sessions;
 use cordon_policy::PolicySet;
-use cordon_types::{Digest, Report, ServerId, SpanKind};
+use cordon_types::{Digest, HeldCalls, Report, ServerId, SpanKind};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,77 +1,28 @@
-//! Calls that wait for people: what the judge needs of whoever keeps them.
+//! The names of a held call: for a grant that is for exactly it, and for one that is for calls like it.
 //!
-//! What always holds: a grant is for one call, byte for byte, of one principal under one version of the rules; it is
-//! used up before the call goes out. What it deliberately does not do: keep calls or ask anybody; `approvals` does.
+//! What always holds: a grant is for one call, byte for byte, of one principal under one version of the rules. What it
+//! deliberately does not do: keep calls or ask anybody; `approvals` does, behind [`HeldCalls`].
 
 use crate::exchange::Caller;
-use cordon_policy::Reason;
-use cordon_types::{Digest, Effect, Labels, Millis};
+use cordon_types::{Asked, Claim, Digest, Grant, HeldCall, HeldCalls, HeldError, Labels, Millis};
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
-
-/// A call that people are asked about. What is borrowed here is shown to them live and stored nowhere.
-#[derive(Debug)]
-pub struct HeldCall<'a> {
-    /// Whose it is.
-    pub caller: &'a Caller,
-    /// The tool, as `server__tool`.
-    pub tool: &'a str,
-    /// What it does, where the operator says.
-    pub effect: Option<Effect>,
-    /// Its arguments, as they would leave.
-    pub arguments: &'a Value,
-    /// Names exactly this call: see [`binding`].
-    pub binding: Digest,
-    /// Why people are asked.
-    pub reason: &'a Reason,
-    /// How many must say so.
-    pub needed: u8,
-    /// The session's labels.
-    pub labels: Option<Labels>,
-}
-
-/// A call waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// Names the question, for the caller and for the people.
-    pub id: String,
-    /// When the answer becomes no.
-    pub expires_at: Millis,
-}
-
-/// Why nobody could be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAsked {
-    /// Too many calls wait already, or people said no to this one.
-    Refused,
-    /// The grant could not be used up durably.
-    Unavailable,
-}
-
-/// Keeps calls that wait, and the answers.
-pub trait HeldCalls: Send + Sync {
-    /// Uses up a grant for exactly this call. True is durable: the same grant serves no second call, over a restart
-    /// neither.
-    fn take(&self, call: &HeldCall<'_>, now: Millis) -> Result<bool, NotAsked>;
-    /// Asks people. The same call again is the same question.
-    fn ask(&self, call: &HeldCall<'_>, now: Millis) -> Result<Waiting, NotAsked>;
-}
 
 /// Nobody is there to ask: what is held is refused.
 #[derive(Debug, Default)]
 pub struct Nobody;
 
 impl HeldCalls for Nobody {
-    fn take(&self, _call: &HeldCall<'_>, _now: Millis) -> Result<bool, NotAsked> {
-        Ok(false)
+    fn take(&self, _claim: &Claim<'_>, _now: Millis) -> Result<Option<Grant>, HeldError> {
+        Ok(None)
     }
 
-    fn ask(&self, _call: &HeldCall<'_>, _now: Millis) -> Result<Waiting, NotAsked> {
-        Err(NotAsked::Refused)
+    fn ask(&self, _call: HeldCall, _now: Millis) -> Result<Asked, HeldError> {
+        Ok(Asked::Full)
     }
 }
 
 /// What a grant is bound to, besides the principal and the tool.
+#[derive(Clone, Copy)]
 pub(crate) struct Bound<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) tool: &'a str,
@@ -80,6 +31,25 @@ pub(crate) struct Bound<'a> {
     pub(crate) pin: Option<Digest>,
     pub(crate) labels: Option<Labels>,
     pub(crate) policy: Digest,
+}
+
+impl Bound<'_> {
+    /// Names calls like this one: all but the arguments, of which only those count that say where it goes.
+    pub(crate) fn predicate(&self, key: &[u8; 32], targets: &[(&str, String)]) -> Digest {
+        let texts: Vec<String> = targets.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+        let arguments = format!("\0{}", texts.concat());
+        binding(key, &Bound { arguments: &arguments, ..*self })
+    }
+}
+
+/// The keyed digest of one target's value.
+pub(crate) fn value(key: &[u8; 32], argument: &str, text: &str) -> Digest {
+    let Ok(mut mac) = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(key) else { return Digest::default() };
+    mac.update(b"target");
+    mac.update(&(argument.len() as u64).to_be_bytes());
+    mac.update(argument.as_bytes());
+    mac.update(text.as_bytes());
+    Digest(mac.finalize().into_bytes().into())
 }
 
 /// Names one call exactly: one changed byte of the arguments, another key, tool, pin, label or version of the rules,

@@ -32,7 +32,7 @@ pub use answer::answer;
 pub use called::{Call, CallRefused, Floor, Origins, Whole, judge};
 pub use exchange::{Caller, Exchange};
 pub use gate::{Gate, Lasting};
-pub use held::{HeldCall, HeldCalls, Nobody, NotAsked, Waiting};
+pub use held::Nobody;
 pub use issued::Issued;
 pub use models::{Model, ModelTable, Price};
 pub use models_list::models;

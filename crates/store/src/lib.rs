@@ -1,4 +1,4 @@
-//! What outlives the process: keys, kills, budgets and notes of the data directory in SQLite (the only SQL in
+//! What outlives the process: keys, kills, budgets, approvals and notes of the data directory in SQLite (the only SQL in
 //! Cordon), and the ledger's files (`volume`).
 //!
 //! What always holds: a change is on the disk when its method returns `Ok`, and did not happen when it returns
@@ -8,6 +8,9 @@
 //! What it deliberately does not do: decide anything, hold content or a key's text, lock the data directory against
 //! a second process (`cordon-app` does).
 
+mod approvals;
+#[cfg(test)]
+mod approvals_tests;
 mod budgets;
 mod db;
 mod error;

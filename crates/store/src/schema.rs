@@ -32,4 +32,21 @@ pub(crate) const STEPS: &[&str] = &[
         key TEXT NOT NULL PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // 2: held calls, without a word of what they say. `bound` is what a grant's call must show.
+    "CREATE TABLE approvals (
+        id TEXT NOT NULL PRIMARY KEY,
+        agent TEXT NOT NULL,
+        key TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        effect TEXT NOT NULL,
+        asked INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        standing TEXT NOT NULL CHECK (standing IN ('asked', 'denied', 'allowed')),
+        bound BLOB CHECK (length(bound) = 32),
+        exact INTEGER CHECK (exact IN (0, 1)),
+        uses INTEGER CHECK (uses >= 0),
+        until INTEGER,
+        CHECK ((standing = 'allowed') =
+            (bound IS NOT NULL AND exact IS NOT NULL AND uses IS NOT NULL AND until IS NOT NULL))
+    ) STRICT, WITHOUT ROWID;",
 ];

@@ -43,7 +43,7 @@ fn everything_is_there_after_reopening() {
     assert_eq!(store.budget_load().unwrap(), vec![("agent:bot".into(), "d:2026-11-23".into(), 10, 20)]);
     assert_eq!(store.meta("created").unwrap().as_deref(), Some("2"));
     assert_eq!(store.meta("other").unwrap(), None);
-    assert_eq!(store.schema_version().unwrap(), 1);
+    assert_eq!(store.schema_version().unwrap(), 2);
 }
 
 #[test]

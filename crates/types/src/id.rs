@@ -115,3 +115,48 @@ impl fmt::Debug for RequestId {
         write!(f, "{self}")
     }
 }
+
+/// Names one held call, in answers, records and an approver's commands: 128 random bits, shown as `apr_` and 32
+/// hexadecimal digits. It opens nothing: deciding takes a person's credential.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApprovalId(pub u128);
+
+impl ApprovalId {
+    /// Reads what `Display` writes, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("apr_").filter(|d| d.len() == 32)?;
+        let lower = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        u128::from_str_radix(digits, 16).ok().filter(|_| lower).map(Self)
+    }
+}
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "apr_{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApprovalId;
+
+    #[test]
+    fn an_approvals_id_is_read_as_it_is_written() {
+        for id in [ApprovalId(0), ApprovalId(0xab), ApprovalId(u128::MAX)] {
+            assert_eq!(ApprovalId::parse(&id.to_string()), Some(id));
+        }
+        let long = format!("apr_{:033x}", 1);
+        let upper = format!("apr_{:032X}", 0xab);
+        let sign = format!("apr_+{:031x}", 1);
+        for text in ["", "apr_", "apr_1", "req_00000000000000000000000000000001", &long, &upper, &sign] {
+            assert_eq!(ApprovalId::parse(text), None, "{text}");
+        }
+    }
+}

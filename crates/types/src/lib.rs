@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod digest;
 pub mod finding;
+pub mod held;
 pub mod id;
 pub mod label;
 pub mod problem;
@@ -16,7 +17,8 @@ pub mod traffic;
 pub use clock::{Clock, Entropy, Millis, Nanos};
 pub use digest::Digest;
 pub use finding::{Confidence, Finding, FindingKind, Guard, Layer, Report};
-pub use id::{AgentId, IdError, KeyId, ModelName, RequestId, ServerId, UpstreamId, UserRef};
+pub use held::{Asked, Claim, Grant, HeldCall, HeldCalls, HeldError, HeldTarget, Waiting};
+pub use id::{AgentId, ApprovalId, IdError, KeyId, ModelName, RequestId, ServerId, UpstreamId, UserRef};
 pub use label::{Class, Effect, Integrity, Labels, Provenance};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;

@@ -7,6 +7,7 @@ use crate::load::load;
 use crate::runtime::user_digest;
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
+use cordon_approvals::{Event, Observer};
 use cordon_api::{Admin, AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind};
@@ -24,8 +25,16 @@ struct Offline {
     user: Box<dyn Fn(&str) -> Digest + Send + Sync>,
     agents: BTreeSet<String>,
     clock: Arc<dyn Clock>,
+    names: Catalogue,
     root: std::path::PathBuf,
     _dir: DataDir,
+}
+
+/// On a directory where nothing runs, nothing is asked and nothing is used.
+struct Still;
+
+impl Observer for Still {
+    fn noted(&self, _: Event) {}
 }
 
 pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
@@ -47,6 +56,7 @@ pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
     };
     let custodian = Custodian::new(&dir, &loaded.config.ledger, parts)?;
     custodian.resume()?;
+    let desk = crate::approvals::desk(store.clone(), Arc::new(Still), &loaded.config, clock.now())?;
     let runtime = Arc::new(Offline {
         ledger,
         recorder,
@@ -54,6 +64,7 @@ pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
         user: Box::new(user_digest(*users)),
         agents: loaded.policy.agents().map(|m| m.agent.to_string()).collect(),
         clock: clock.clone(),
+        names: loaded.catalogue,
         root: dir.root().to_owned(),
         _dir: dir,
     });
@@ -62,6 +73,7 @@ pub(super) fn admin(dir: DataDir) -> Result<Admin, AppError> {
         kills,
         key_store: store.clone(),
         kill_store: store,
+        desk: Arc::new(desk),
         runtime,
         clock,
         entropy: Arc::new(SystemEntropy),
@@ -87,6 +99,7 @@ impl Runtime for Offline {
             Change::KeyRevoked(id, agent) => key(ControlKind::KeyRevoked, id, agent),
             Change::Kill(text) => scope(ControlKind::Kill, text),
             Change::Unkill(text) => scope(ControlKind::Unkill, text),
+            Change::Approval(event) => crate::approvals::control(event, &self.names, &digester),
         };
         self.append(&record)
     }

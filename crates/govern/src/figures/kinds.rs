@@ -84,6 +84,11 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         | K::HoldLifted
         | K::Pruned => about.push(EvidenceId::Ret),
         K::PostureReview => about.push(EvidenceId::Rev),
+        K::ApprovalAsked
+        | K::ApprovalAllowed
+        | K::ApprovalDenied
+        | K::ApprovalExpired
+        | K::ApprovalUsed => about.push(EvidenceId::Hitl),
     }
     reason(r.reason, about);
 }

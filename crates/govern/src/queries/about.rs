@@ -37,7 +37,10 @@ pub(super) const fn availability(id: EvidenceId) -> (Availability, &'static str)
         E::Eval => (NoneYet, "No evaluation of guardrails and no red team's run is recorded yet."),
         E::Exp => (Partial, "This pack; who read it is not recorded."),
         E::Fb => (NeedsImport, "Feedback, reports and appeals are kept elsewhere."),
-        E::Hitl => (NoneYet, "No action is held for a person's approval yet."),
+        E::Hitl => (
+            Partial,
+            "Tool calls that were held, and who (as a pseudonym) decided; what people approve elsewhere is not known.",
+        ),
         E::Iam => (
             Partial,
             "Keys made and revoked, and refused credentials; roles are the three kinds of keys, people are not known.",

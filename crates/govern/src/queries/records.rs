@@ -191,6 +191,19 @@ pub(super) fn kills(f: &Figures) -> Table {
     table("Kill switches and revocations", &["what", "count"], rows)
 }
 
+pub(super) fn approvals(f: &Figures) -> Table {
+    let rows = [
+        ("calls held for a person", "approval_asked"),
+        ("decisions to allow", "approval_allowed"),
+        ("decisions to deny, and grants taken back", "approval_denied"),
+        ("calls denied because nobody decided in time", "approval_expired"),
+        ("calls that went on with a person's word", "approval_used"),
+    ];
+    let seen = rows.iter().any(|(_, kind)| f.controls.get(kind) > 0);
+    let rows = rows.iter().filter(|_| seen).map(|(what, kind)| row(*what, f.controls.get(kind)));
+    table("Held calls", &["what", "count"], rows.collect())
+}
+
 pub(super) fn kill_scopes(f: &Figures) -> Table {
     tally("What was stopped", "scope", &f.kills)
 }

@@ -149,6 +149,14 @@ code!(
         ClassRefused = "class_refused",
         /// People must approve it first.
         Held = "waiting_for_approval",
+        /// An approver: nobody wanted this call.
+        Unexpected = "unexpected",
+        /// An approver: it goes to the wrong place.
+        WrongTarget = "wrong_target",
+        /// An approver: it looks like an attack.
+        Suspicious = "suspicious",
+        /// An approver: it is against a rule of the house.
+        NotPermitted = "not_permitted",
     }
 );
 
@@ -225,6 +233,16 @@ code!(
         HoldLifted = "hold_lifted",
         /// Entries below `of` were given up; `count` is how many bundles.
         Pruned = "pruned",
+        /// A tool call waits for people; `count` is how many are needed, `to` until when.
+        ApprovalAsked = "approval_asked",
+        /// Somebody allowed a held call; `count` is how many people are still needed, `to` until when it may be used.
+        ApprovalAllowed = "approval_allowed",
+        /// Somebody denied a held call, or took an unused grant back.
+        ApprovalDenied = "approval_denied",
+        /// A held call's time was over: denied.
+        ApprovalExpired = "approval_expired",
+        /// A grant was used by a call; `count` is how many uses are left.
+        ApprovalUsed = "approval_used",
     }
 );
 

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId,
-    SpanKind, UpstreamId,
+    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation,
+    RequestId, SpanKind, UpstreamId,
 };
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
@@ -274,6 +274,7 @@ fn control(f: &mut Fields, at: Millis) -> Decoded<Control> {
         of: f.opt("of", number)?,
         from: f.opt("from", number)?,
         to: f.opt("to", number)?,
+        approval: f.opt("apr", |v| request(v).map(|r| ApprovalId(r.0)))?,
         epoch: f.epoch()?,
     })
 }

@@ -359,6 +359,8 @@ impl Control {
         o.key_number_opt("of", self.of);
         o.key_number_opt("from", self.from);
         o.key_number_opt("to", self.to);
+        let approval = self.approval.map(|a| a.0.to_be_bytes());
+        o.key_hex_opt("apr", approval.as_ref().map(<[u8; 16]>::as_slice));
         o.epoch(self.epoch);
         o.close()
     }

@@ -15,8 +15,8 @@ pub use decode::{DecodeError, peek_at};
 
 use crate::name::{Bucket, Commitment, FIRST_EPOCH, Known, Linkable, Name, Word};
 use cordon_types::{
-    AgentId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation, RequestId,
-    SpanKind, UpstreamId,
+    AgentId, ApprovalId, Class, Dialect, Digest, Effect, Feature, FindingKind, KeyId, Millis, Mode, Operation,
+    RequestId, SpanKind, UpstreamId,
 };
 
 /// What was judged and how it came out.
@@ -276,6 +276,8 @@ pub struct Control {
     pub from: Option<Millis>,
     /// Before, where it concerns a time.
     pub to: Option<Millis>,
+    /// The held call that it is about.
+    pub approval: Option<ApprovalId>,
     /// The epoch of its linkable digests.
     pub epoch: u32,
 }
@@ -299,6 +301,7 @@ impl Control {
             of: None,
             from: None,
             to: None,
+            approval: None,
             epoch: FIRST_EPOCH,
         }
     }

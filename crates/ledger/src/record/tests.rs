@@ -134,6 +134,18 @@ fn a_review_names_its_snapshot() {
 }
 
 #[test]
+fn a_held_call_is_named_in_all_its_records() {
+    let asked = Control {
+        approval: Some(cordon_types::ApprovalId(0xab)),
+        count: Some(2),
+        ..Control::new(ControlKind::ApprovalAsked, 5)
+    };
+    let leaf = asked.encode();
+    assert!(leaf.ends_with(format!("\"apr\":\"{:032x}\"}}", 0xab).as_bytes()));
+    assert_eq!(Record::decode(&leaf).unwrap(), Record::Control(asked));
+}
+
+#[test]
 fn goldens() {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     insta::assert_snapshot!("intent", text(intent().encode()));
