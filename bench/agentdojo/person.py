@@ -30,11 +30,10 @@ class Person:
         allowed = False
         for held in answer.json()["approvals"]:
             self.questions += 1
-            good = key(held["tool"], held["arguments"]) in self._wanted
+            good = key(held["tool"], held["arguments_json"]) in self._wanted
             verdict = "allow" if good else "deny"
-            done = await self._http.post(
-                f"{self._url}/{held['id']}/{verdict}", headers=self._headers, json={"by": "careful.person"}
-            )
+            said = {"by": "careful.person"} if good else {"by": "careful.person", "reason": "unexpected"}
+            done = await self._http.post(f"{self._url}/{held['id']}/{verdict}", headers=self._headers, json=said)
             done.raise_for_status()
             allowed = allowed or good
         return allowed

@@ -25,14 +25,14 @@ PART = 8
 
 def part(arguments):
     """One part of a suite in all modes: `{mode: rows}`."""
-    suite_name, tasks, modes, attack = arguments
+    suite_name, tasks, modes, attack, attacked = arguments
     logging.disable(logging.WARNING)
     suite = suites()[suite_name]
     bench = Bench(suite, attack)
     user_tasks = [suite.user_tasks[task] for task in tasks]
     out = {}
     for mode in modes:
-        rows = asyncio.run(run_mode(bench, user_tasks, mode))
+        rows = asyncio.run(run_mode(bench, user_tasks, mode, attacked))
         out[mode] = [{"suite": suite_name, **row} for row in rows]
     return out
 
@@ -44,7 +44,7 @@ def parts(options):
             continue
         tasks = [t for t in suites()[name].user_tasks if not options.task or t in options.task]
         for at in range(0, len(tasks), PART):
-            yield name, tasks[at : at + PART], options.mode or list(MODES), options.attack
+            yield name, tasks[at : at + PART], options.mode or list(MODES), options.attack, not options.alone
 
 
 def main():
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--suite", action="append", choices=report.SUITES, help="only this suite; may be repeated")
     parser.add_argument("--task", action="append", help="only this user task, such as user_task_3; may be repeated")
     parser.add_argument("--attack", default=ATTACK, help="an attack of AgentDojo's, by its name")
+    parser.add_argument("--alone", action="store_true", help="the user tasks only, without the pairs")
     parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2), help="parts at a time")
     parser.add_argument("--out", type=Path, default=OUT, help="where rows and figures go")
     options = parser.parse_args()

@@ -20,10 +20,15 @@ from mcp.client.streamable_http import streamable_http_client
 from person import Person
 from servers import SuiteServer
 
-MODES = ("allow-all", "deny-all", "cordon-off", "advisory", "cordon", "cordon+person")
+MODES = ("allow-all", "deny-all", "cordon-off", "advisory", "advisory+person", "cordon", "cordon+person")
 
 
-async def run_mode(bench, user_tasks, mode):
+def carries(mode):
+    """Whether calls go through Cordon; else it is only asked."""
+    return mode.startswith("cordon")
+
+
+async def run_mode(bench, user_tasks, mode, attacks=True):
     """Every user task alone and with every injection; the rows."""
     if mode == "deny-all":
         return [denied(bench, task) for task in user_tasks]
@@ -35,8 +40,8 @@ async def run_mode(bench, user_tasks, mode):
         beside = await stack.enter_async_context(httpx2.AsyncClient(timeout=120))
         gateway = None
         if mode != "allow-all":
-            gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off", mode != "advisory"))
-            if mode != "advisory":
+            gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off", carries(mode)))
+            if carries(mode):
                 url = gateway.mcp_url
                 http.headers.update(gateway.agent_headers)
         part = Part(bench, server, gateway, http, beside, mode)
@@ -45,7 +50,7 @@ async def run_mode(bench, user_tasks, mode):
         rows = []
         for task in user_tasks:
             rows.append(await part.row(task, None))
-            for injection in bench.suite.injection_tasks.values():
+            for injection in bench.suite.injection_tasks.values() if attacks else ():
                 rows.append(await part.row(task, injection))
         return rows
 
@@ -66,7 +71,7 @@ class Part:
         self.client = None
         self.session = {}
         self.person = None
-        if mode == "cordon+person":
+        if mode.endswith("+person"):
             self.person = Person(beside, gateway.admin_url, gateway.admin_key)
 
     async def row(self, task, injection):
@@ -109,7 +114,7 @@ class Part:
 
     async def _call(self, name, arguments):
         """One call; where Cordon only advises, it is asked before and told after."""
-        if self.mode != "advisory":
+        if carries(self.mode) or not self.gateway:
             return await self._tool(name, arguments)
         headers = self.gateway.agent_headers | self.session
         decided = await self.gateway.authorize(self.beside, headers, name, arguments)
