@@ -79,12 +79,25 @@ fn task(task: Task) -> anyhow::Result<()> {
             let mut build = run::cargo();
             build.args(["build", "--release", "--package", "cordon"]);
             run::command(build)?;
+            if let Some(("agentdojo", options)) =
+                arguments.split_first().map(|(name, options)| (name.as_str(), options))
+            {
+                return agentdojo(options);
+            }
             let mut command = run::cargo();
             command.args(["run", "--release", "--package", "cordon-bench", "--"]).args(arguments);
             run::command(command)
         }
         Task::Fuzz { seconds } => suite::fuzz(seconds),
     }
+}
+
+/// AgentDojo's tasks and attacks, as MCP servers behind Cordon.
+fn agentdojo(options: &[String]) -> anyhow::Result<()> {
+    run::command(run::program("bench/agentdojo/install.sh"))?;
+    let mut command = run::program(".tools/agentdojo/bin/python");
+    command.arg("bench/agentdojo/run.py").args(options);
+    run::command(command)
 }
 
 /// Prints what was found; an error when there is anything.
