@@ -73,9 +73,16 @@ impl Entering<'_> {
     fn word(&mut self, word: &str, depth: u8) {
         let shape = shape::of(word);
         let inner = encoded::inside(word, &shape, depth);
-        if self.repeats(word, inner.as_deref(), depth) {
-            return;
+        // What is in it is entered all the same: who was first there stays first.
+        if !self.repeats(word, inner.as_deref(), depth) {
+            self.shaped(word, shape, depth);
         }
+        if let Some(inner) = inner {
+            self.layer(&inner, depth + 1);
+        }
+    }
+
+    fn shaped(&mut self, word: &str, shape: Shape, depth: u8) {
         match shape {
             Shape::Plain => {
                 if words::says_something(word) {
@@ -95,9 +102,6 @@ impl Entering<'_> {
                 self.name(word);
                 self.parts(word, depth);
             }
-        }
-        if let Some(inner) = inner {
-            self.layer(&inner, depth + 1);
         }
     }
 
