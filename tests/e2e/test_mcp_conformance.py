@@ -74,5 +74,37 @@ class Conformance(unittest.TestCase):
                 self.assertGreater(len(direct), 30)
 
 
+CLIENT = Path(__file__).with_name("mcp_suite_client.py")
+# What a client must do that is not about OAuth: Cordon's way to a server, by the suite's own servers.
+CLIENT_RUNS = {
+    "2025-11-25": ["initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"],
+    "2026-07-28": [
+        "tools_call",
+        "request-metadata",
+        "sep-2322-client-request-state",
+        "http-standard-headers",
+        "http-custom-headers",
+        "http-invalid-tool-headers",
+        "json-schema-ref-no-deref",
+    ],
+}
+
+
+@unittest.skipUnless(NODE.exists() and SUITES["alpha"].exists(), "the npm packages are not installed")
+class Client(unittest.TestCase):
+    """The suite's client mode against the gateway's way to servers."""
+
+    def test_every_scenario(self):
+        for revision, scenarios in CLIENT_RUNS.items():
+            for scenario in scenarios:
+                with self.subTest(revision=revision, scenario=scenario), tempfile.TemporaryDirectory() as out:
+                    client = f"{sys.executable} {CLIENT}"
+                    command = [NODE, SUITES["alpha"], "client", "--command", client, "--scenario", scenario]
+                    command += ["--spec-version", revision, "--timeout", "90000", "--output-dir", out]
+                    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=180, check=False)
+                    self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-2000:])
+                    self.assertIn("0 failed", done.stdout + done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

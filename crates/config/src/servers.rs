@@ -41,7 +41,8 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
                 "or `command` must be there, one of them",
                 "write `url` for a server on the network",
             );
-            let _ = (http(s), stdio(s));
+            // Read all the same, so that every problem shows at once.
+            let _ = (http(s), s.has("command").then(|| stdio(s)));
             None
         }
     };

@@ -441,3 +441,41 @@ fn witnesses() {
     check("[ledger.witnesses]\npolicy = \"w\"\nevery_ms = 99", &["ledger.witnesses.every_ms"]);
     check("[ledger.witnesses]\npolicy = \"w\"\nplaintex = true", &["ledger.witnesses.plaintex"]);
 }
+
+/// A tool server with these lines.
+fn check_server(lines: &str, expected: &[&str]) {
+    let toml = format!("{LEAST}\n[[servers]]\n{lines}");
+    assert_eq!(paths(&toml), expected, "{lines}");
+}
+
+#[test]
+fn tool_servers() {
+    check_server("id = \"bank\"\nurl = \"http://127.0.0.1:9001/mcp\"", &[]);
+    check_server("id = \"bank\"\nurl = \"https://tools.example.com/mcp\"\ntransport = \"sse\"", &[]);
+    check_server(
+        "id = \"git\"\ncommand = [\"mcp-server-git\", \"--repository\", \"/srv\"]\nenv = { A_B = \"c\" }",
+        &[],
+    );
+    check_server("id = \"bank\"", &["servers[0].url"]);
+    check_server("id = \"bank\"\nurl = \"http://127.0.0.1/mcp\"\ncommand = [\"x\"]", &["servers[0].url"]);
+    check_server("id = \"bank_one\"\nurl = \"http://127.0.0.1/mcp\"", &["servers[0].id"]);
+    check_server("id = \"bank\"\nurl = \"http://tools.example.com/mcp\"", &["servers[0].url"]);
+    check_server("id = \"bank\"\nurl = \"http://127.0.0.1/mcp\"\nenv = {}", &["servers[0].env"]);
+    check_server("id = \"git\"\ncommand = []", &["servers[0].command"]);
+    check_server("id = \"git\"\ncommand = [\"x\"]\nenv = { \"A-B\" = \"c\" }", &["servers[0].env.A-B"]);
+    check_server("id = \"git\"\ncommand = [\"x\"]\nrestart = 1", &["servers[0].restart"]);
+}
+
+#[test]
+fn a_gateway_for_tools_needs_no_models() {
+    let config = good(
+        "[ledger]\norigin = \"cordon.local/abc\"\n[[servers]]\nid = \"bank\"\nurl = \"http://localhost:9/mcp\"",
+    );
+    assert!(config.models.is_empty());
+    let Some(crate::ServerWay::Http { allow, allow_private, .. }) = config.servers.first().map(|s| &s.way)
+    else {
+        panic!("it is on the network");
+    };
+    // A loopback name that is written is meant; other private addresses are not.
+    assert!(!allow_private && allow.iter().any(|n| n.to_string() == "127.0.0.0/8"));
+}
