@@ -1,4 +1,4 @@
-"""AgentDojo behind Cordon: all 97 tasks and all 949 pairs, in every mode. `cargo xtask bench agentdojo` runs it.
+"""AgentDojo behind Cordon: all 97 tasks and all 949 pairs, in several modes. `cargo xtask bench agentdojo` runs it.
 
 What always holds: each part of a suite has its own server, its own gateway and its own process; rows and figures lie in
 `bench/out/agentdojo` when it ends. What it deliberately does not do: pass or fail. It reports.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import report
 from suites import ATTACK, VERSION, Bench, suites
-from work import MODES, run_mode
+from work import MODES, USUAL, run_mode
 
 OUT = Path(__file__).resolve().parent.parent / "out/agentdojo"
 # So many user tasks a part: few enough that the parts fill two cores to the end.
@@ -44,7 +44,7 @@ def parts(options):
             continue
         tasks = [t for t in suites()[name].user_tasks if not options.task or t in options.task]
         for at in range(0, len(tasks), PART):
-            yield name, tasks[at : at + PART], options.mode or list(MODES), options.attack, not options.alone
+            yield name, tasks[at : at + PART], options.mode or list(USUAL), options.attack, not options.alone
 
 
 def main():
@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--out", type=Path, default=OUT, help="where rows and figures go")
     options = parser.parse_args()
     began = time.monotonic()
-    rows_by_mode = {mode: [] for mode in options.mode or MODES}
+    rows_by_mode = {mode: [] for mode in options.mode or USUAL}
     context = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         for rows in pool.map(part, list(parts(options))):
