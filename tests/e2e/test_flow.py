@@ -11,7 +11,7 @@ import urllib.request
 
 import openai
 
-from gateway import Gateway
+from gateway import Gateway, eventually
 
 BANK = """agent = "teller"
 owner = "o@example.com"
@@ -161,7 +161,12 @@ class Elsewhere(unittest.TestCase):
         status, told = report(read, "salaries", {"salary": 50000}, work)
         self.assertEqual((status, told["labels"]["class"]), (200, "restricted"), told)
         self.check(ask("post", {"channel": "general"}, work), "class_refused")
-        found = [json.loads(line) for line in house().cordon("audit", "sequences").splitlines()]
+
+        def sequences():
+            lines = house().run("audit", "sequences").stdout.splitlines()
+            return [f for f in map(json.loads, lines) if not f["read"]["secret"]]
+
+        found = eventually(sequences, "the sequence is under a checkpoint")
         self.assertTrue(any(f["agent"] == "teller" and f["read"]["class"] == "restricted" for f in found), found)
         self.assertTrue(all(f["stopped"] for f in found), found)
 
@@ -192,10 +197,13 @@ class Elsewhere(unittest.TestCase):
     def test_records_say_advisory_and_hold_no_content(self):
         work = session("pay Hannah Zzyzx 20")
         self.check(ask("pay", {"to": "Hannah Zzyzx", "amount": 20}, work), "allow")
-        records = [r["record"] for r in house().records()]
-        calls = [r["call"] for r in records if r.get("op") == "tools.authorize" and r.get("call")]
-        self.assertTrue(calls and all(c["adv"] == 1 for c in calls), calls)
-        self.assertTrue(any(c["eff"] == "spend" and c["tgt"] == "user" for c in calls), calls)
+
+        def calls():
+            records = [r["record"] for r in house().records()]
+            made = [r["call"] for r in records if r.get("op") == "tools.authorize" and r.get("call")]
+            return made if any(c["eff"] == "spend" and c["tgt"] == "user" for c in made) else None
+
+        self.assertTrue(all(c["adv"] == 1 for c in eventually(calls, "the calls are under a checkpoint")))
         for path, data in house().every_persisted_byte():
             self.assertNotIn(b"Zzyzx", data, path)
 

@@ -31,6 +31,7 @@ mcp = [{mcp}]
 
 [[tools]]
 name = "{tools}"
+effect = "read"
 """
 ALL = '"elicitation", "logging", "sampling", "roots"'
 
@@ -158,14 +159,13 @@ class Calls(unittest.TestCase):
 
         self.over("/mcp/fix", do, agent="narrow")
 
-
         def recorded():
             records = [r["record"] for r in self.gateway.records()]
             intents = [r for r in records if r.get("op") == "tools.call" and r.get("agent") == "narrow"]
-            return [r for r in intents if r.get("tool")]
+            return [r for r in intents if r.get("call")]
 
         intent = eventually(recorded, "the call's intent")[0]
-        self.assertEqual((intent["up"], intent["tool"]), ("fix", "fix__test_simple_text"), intent)
+        self.assertEqual((intent["up"], intent["call"]["tool"]), ("fix", "fix__test_simple_text"), intent)
 
 
 async def a_person(context, params):

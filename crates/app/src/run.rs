@@ -275,13 +275,8 @@ impl Parts {
         )?;
         let kills = Arc::new(KillSwitch::new(KillSet::new(store.load_kills()?)));
         let users = dir.users_key(custody::user_kills(&kills))?;
-        let fresh = || {
-            let mut random = [0; 32];
-            SystemEntropy.fill(&mut random);
-            random
-        };
         let lasting = Lasting {
-            issued: Arc::new(Issued::new(fresh())),
+            issued: Arc::new(Issued::new(*custody::fresh_key())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
             held: Arc::new(Nobody),
             binding_key: binding_key(&users),

@@ -79,7 +79,15 @@ impl Asking<'_> {
     }
 
     fn forms(&self, forms: &Forms) -> Option<Provenance> {
-        worst(forms.iter().map(|(kind, text)| self.index.get(self.keyed.text(*kind, text))))
+        let of = |(kind, text): &(Kind, String)| self.index.get(self.keyed.text(*kind, text));
+        if let [day @ (Kind::Date, _), time @ (Kind::Time, _)] = forms.as_slice() {
+            // A time of day that nobody brought makes a known day no other target; one that a stranger brought may.
+            return match of(time) {
+                None | Some(Provenance::Unknown) => of(day),
+                known => worst([of(day), known].into_iter()),
+            };
+        }
+        worst(forms.iter().map(of))
     }
 
     fn typed(&self, all: &[&str]) -> Option<Provenance> {

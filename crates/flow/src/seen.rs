@@ -53,8 +53,11 @@ impl Entering<'_> {
         let text = words::seen(text);
         let raw: Vec<&str> = text.split_whitespace().collect();
         let all: Vec<&str> = raw.iter().map(|r| words::loose(r)).filter(|w| !w.is_empty()).collect();
-        for word in &all {
-            self.word(word, depth);
+        for (at, word) in all.iter().enumerate() {
+            // The 13 of `June 13` is a day of it, and nobody's file or flat.
+            if !typed::is_day_of_month(&all, at) {
+                self.word(word, depth);
+            }
         }
         typed::spans(&all, |forms| self.forms(&forms));
         self.neighbours(&all);

@@ -67,6 +67,21 @@ pub(crate) fn told_too(forms: &Forms) -> Option<(Kind, String)> {
     }
 }
 
+/// Whether the word there is the day, or the year, beside a month's name.
+pub(crate) fn is_day_of_month(all: &[&str], at: usize) -> bool {
+    let word = |at: Option<usize>| at.and_then(|at| all.get(at)).copied().unwrap_or_default();
+    let digits = word(Some(at)).trim_end_matches(',');
+    if !matches!(digits.len(), 1 | 2 | 4) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let month = |at: Option<usize>| calendar::month(word(at)).is_some();
+    let (before, after) = (at.checked_sub(1), Some(at + 1));
+    let of = word(after).eq_ignore_ascii_case("of") && month(Some(at + 2));
+    // `June 13 2024`, `June 13th, 2024`: the year has the day between it and its month.
+    let year = digits.len() == 4 && month(at.checked_sub(2));
+    month(before) || month(after) || of || year
+}
+
 /// Whether some of these words that follow one another would be an account's or a telephone's number, in groups.
 pub(crate) fn accounts<'a>(all: &'a [&'a str]) -> impl Iterator<Item = Forms> + 'a {
     let runs = (0..all.len()).flat_map(move |at| (2..=LONGEST).filter_map(move |n| all.get(at..at + n)));

@@ -33,7 +33,6 @@ pub(crate) fn intent(at: Millis, n: u64) -> Intent {
         user: (n.is_multiple_of(2)).then(|| digester.linkable("user", b"someone")),
         operation: Operation::Messages,
         dialect: Dialect::AnthropicMessages,
-        tool: None,
         model: Some(names.name(
             if n.is_multiple_of(5) { "a stranger's" } else { "gullible" },
             "model",

@@ -119,15 +119,11 @@ fn advise(
         Value::Null => "{}".to_owned(),
         other => other.to_string(),
     };
-    let call = Call { tool: &asked.tool, arguments: &arguments, pin: None, judged_again: false };
+    let call =
+        Call { tool: &asked.tool, arguments: &arguments, pin: None, session: named, judged_again: false };
     let origins = session::origins(gate, caller, named, now);
     let decided = judge(gate, caller, origins.as_deref(), call, &mut facts, &mut tally, now);
-    Ok(Advice {
-        decided: decided.map(|_permit| ()),
-        size: arguments.len() as u64,
-        tool: asked.tool,
-        tally,
-    })
+    Ok(Advice { decided: decided.map(|_permit| ()), size: arguments.len() as u64, tool: asked.tool, tally })
 }
 
 /// Takes what came back from a call that was judged before.

@@ -49,6 +49,8 @@ pub struct Call<'a> {
     pub arguments: &'a str,
     /// The digest of the tool's definition, where it is pinned.
     pub pin: Option<Digest>,
+    /// The session that the caller names.
+    pub session: Option<&'a str>,
     /// Whether the tool gateway will carry it and judges it there again: then people are asked there, not twice.
     pub judged_again: bool,
 }
@@ -129,23 +131,34 @@ pub fn judge(
             return Err(CallRefused { why: Why::Policy(reason.code), public: reason.public, waiting: None });
         }
     };
-    if let Some(reason) = permit.observed() {
-        tally.observed = Some(reason.code);
-    }
-    if let Some(origins) = origins {
-        origins.calls(&arguments);
-    }
-    // What a call brings back, later calls of the same turn must count with.
-    if let Some(rule) = rule {
-        let brings = Labels { integrity: rule.result, class: rule.class };
-        tally.turn = Some(tally.turn.map_or(brings, |t| t.join(brings)));
-    }
+    let_through(origins, &arguments, rule, &permit, tally);
     tally.calls.push(CallTally {
         policies: permit.policies().to_vec(),
         predicates: permit.predicates().to_vec(),
         ..tallied(call, rule, flow, None)
     });
     Ok(permit)
+}
+
+/// What follows from letting a call through, for the record and for what comes after it.
+fn let_through(
+    origins: Option<&dyn Origins>,
+    arguments: &Value,
+    rule: Option<&ToolRule>,
+    permit: &Permit,
+    tally: &mut Tally,
+) {
+    if let Some(reason) = permit.observed() {
+        tally.observed = Some(reason.code);
+    }
+    if let Some(origins) = origins {
+        origins.calls(arguments);
+    }
+    // What a call brings back, later calls of the same turn must count with.
+    if let Some(rule) = rule {
+        let brings = Labels { integrity: rule.result, class: rule.class };
+        tally.turn = Some(tally.turn.map_or(brings, |t| t.join(brings)));
+    }
 }
 
 /// The session's labels, and the worst origin among the values that say where the call goes.
@@ -217,6 +230,7 @@ impl Question<'_> {
             tool: self.call.tool,
             arguments: self.call.arguments,
             pin: self.call.pin,
+            session: self.call.session,
             labels: self.flow.map(|f| f.labels),
             policy: self.gate.version(),
         };

@@ -91,7 +91,13 @@ impl Exchange {
             }
             Ok(Some(format!("[Cordon refused this tool call: {public}]")))
         };
-        let call = Call { tool: name, arguments, pin: None, judged_again: self.gate.carries(name) };
+        let call = Call {
+            tool: name,
+            arguments,
+            pin: None,
+            session: self.session.as_deref(),
+            judged_again: self.gate.carries(name),
+        };
         let origins = self.origins(now);
         let origins = origins.as_ref().map(|o| o as &dyn Origins);
         match crate::called::judge(&self.gate, &self.caller, origins, call, facts, tally, now) {

@@ -29,6 +29,8 @@ pub(crate) struct Bound<'a> {
     /// The bytes as they would leave.
     pub(crate) arguments: &'a str,
     pub(crate) pin: Option<Digest>,
+    /// The piece of work: what a person said of a call in one is not said of it in another.
+    pub(crate) session: Option<&'a str>,
     pub(crate) labels: Option<Labels>,
     pub(crate) policy: Digest,
 }
@@ -66,6 +68,7 @@ pub(crate) fn binding(key: &[u8; 32], b: &Bound<'_>) -> Digest {
     part(b.caller.user.as_ref().map_or(&[][..], |u| &u.0));
     part(b.tool.as_bytes());
     part(b.arguments.as_bytes());
+    part(b.session.map_or(&[][..], str::as_bytes));
     part(b.pin.as_ref().map_or(&[][..], |p| &p.0));
     part(&b.labels.map_or([255, 255], |l| [l.integrity as u8, l.class as u8]));
     part(&b.policy.0);
@@ -96,6 +99,7 @@ mod tests {
             tool,
             arguments,
             pin: None,
+            session: None,
             labels: None,
             policy: Digest([7; 32]),
         };
@@ -107,6 +111,7 @@ mod tests {
             base(&a, "t", "{ }"),
             base(&a, "t{", "}"),
             Bound { pin: Some(Digest([0; 32])), ..base(&a, "t", "{}") },
+            Bound { session: Some("s"), ..base(&a, "t", "{}") },
             Bound { labels: floor, ..base(&a, "t", "{}") },
             Bound { policy: Digest([8; 32]), ..base(&a, "t", "{}") },
         ];

@@ -108,7 +108,14 @@ impl Refusal {
     #[must_use]
     pub fn from_wire(e: WireError) -> Self {
         let path = (!e.path.is_empty()).then_some(e.path);
-        Self { status: 400, why: Why::Wire(e.code), public: e.public, param: path, retry_after: None, waiting: None }
+        Self {
+            status: 400,
+            why: Why::Wire(e.code),
+            public: e.public,
+            param: path,
+            retry_after: None,
+            waiting: None,
+        }
     }
 
     /// An upstream's answer that the dialect's table does not allow: the caller is not at fault.

@@ -162,10 +162,26 @@ fn result(session: &mut Session, manifest: &Manifest, tool: Option<&str>, conten
     let rule = tool.and_then(|t| manifest.tool(t));
     let class = rule.map_or_else(|| manifest.highest_class(), |r| r.class);
     let fields = rule.map_or(Fields::all(Provenance::Untrusted), fields);
-    texts(content, |text| match serde_json::from_str::<Value>(text) {
-        Ok(json @ (Value::Object(_) | Value::Array(_))) => session.saw_json(&fields, class, &json),
-        _ => session.saw(rule.map_or(Provenance::Untrusted, |r| source(r.result)), class, text),
+    let all = rule.map_or(Provenance::Untrusted, |r| source(r.result));
+    // Structured content, or what a framework reports: the operator's paths find their fields in it.
+    if let Value::Object(_) = content {
+        session.saw_json(&fields, class, content);
+        return;
+    }
+    texts(content, |text| match strict(text) {
+        Some(json) => session.saw_json(&fields, class, &json),
+        None => session.saw(all, class, text),
     });
+}
+
+/// A text that is one object or list, in which no key stands twice: else there are two ways to read it, and the one
+/// that is not read here would be told by nobody.
+fn strict(text: &str) -> Option<Value> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    cordon_wire::json::scan(text.as_bytes(), &cordon_wire::Limits::default()).ok()?;
+    serde_json::from_str(text).ok()
 }
 
 /// What each field of a tool's results is worth.

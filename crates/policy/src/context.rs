@@ -64,14 +64,16 @@ pub(crate) fn fields(
 /// What the flow of information says. Where nothing is known, the worst holds: a policy that reads these fields cannot
 /// be slipped by leaving them out.
 fn flow(q: &Query<'_>, rule: Option<&ToolRule>, out: &mut Vec<(&'static str, Field)>) {
-    let worst =
-        Flow { labels: Labels::floor(Class::Restricted), target: TargetOrigin::From(Provenance::Unknown) };
+    // What only looks and names no target goes nowhere; so does what is no tool of the manifest's, and is refused.
+    let goes = rule.is_some_and(|r| r.target.is_some() || r.goes_out());
+    let target = if goes { TargetOrigin::From(Provenance::Unknown) } else { TargetOrigin::None };
+    let worst = Flow { labels: Labels::floor(Class::Restricted), target };
     let flow = q.facts.flow.unwrap_or(worst);
     out.push(("integrity", Field::Text(flow.labels.integrity.name().to_owned())));
     out.push(("class", Field::Number(flow.labels.class as i64)));
     out.push(("clearance", Field::Number(rule.map_or(Class::Public, |r| r.clearance) as i64)));
     out.push(("target", Field::Text(flow.target.name().to_owned())));
-    let untrusted = rule.map_or(Untrusted::Refuse, |r| r.untrusted);
+    let untrusted = rule.map_or(Untrusted::Ask, |r| r.untrusted);
     out.push(("untrusted", Field::Text(untrusted.name().to_owned())));
     out.push(("reversible", Field::Flag(rule.is_some_and(|r| r.reversible))));
 }

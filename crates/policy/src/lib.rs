@@ -38,8 +38,8 @@ pub use answer::{
 pub use judge::{Held, Permit};
 pub use kinds::{FindingSet, KindSet};
 pub use manifest::{
-    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, Target, ToolRule, Uninspected, Untrusted,
-    UserTurns, parse_manifest,
+    Budgets, DataRules, DataTable, Handling, Interaction, Manifest, RiskTier, Target, ToolRule, Uninspected,
+    Untrusted, UserTurns, parse_manifest,
 };
 pub use predicate::{ArgumentRule, Commands, Predicate};
 pub use question::{Action, Facts, Flow, Query, Resource, TargetOrigin};

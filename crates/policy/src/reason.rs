@@ -51,6 +51,20 @@ pub(crate) fn of_verdict(
     Reason { code, policies: v.policies.to_vec(), public, predicates }
 }
 
+/// What the flow of information refuses.
+fn of_flow(code: ReasonCode, name: &str, agent: &cordon_types::AgentId) -> String {
+    if code == ReasonCode::ClassRefused {
+        return format!(
+            "this session has read data of a class that may not leave by tool {name}; ask the owner of agent \
+             `{agent}` to raise its `clearance`, or send it from a session that has not read such data"
+        );
+    }
+    format!(
+        "where the call of tool {name} goes was not said by the user or by a trusted tool, and the manifest of agent \
+         `{agent}` refuses that; take it from the user's own words, or ask its owner to clear the target"
+    )
+}
+
 /// The reason why people are asked.
 pub(crate) fn of_hold(q: &Query<'_>, permit: &crate::Permit) -> Reason {
     let public = format!(
@@ -82,14 +96,7 @@ fn text(code: ReasonCode, q: &Query<'_>, m: &Manifest, failed: &[String]) -> Str
              [tools.args], or ask its owner to change them",
             failed.join(", ")
         ),
-        ReasonCode::TargetUntrusted => format!(
-            "where the call of tool {name} goes was not said by the user or by a trusted tool, and the manifest of \
-             agent `{agent}` refuses that; take it from the user's own words, or ask its owner to clear the target"
-        ),
-        ReasonCode::ClassRefused => format!(
-            "this session has read data of a class that may not leave by tool {name}; ask the owner of agent \
-             `{agent}` to raise its `clearance`, or send it from a session that has not read such data"
-        ),
+        ReasonCode::TargetUntrusted | ReasonCode::ClassRefused => of_flow(code, &name, agent),
         ReasonCode::FindingRefused => {
             let kinds: Vec<&str> = blocked_by_manifest(m, q).iter().map(|k| k.name()).collect();
             let (what, table) = match q.action {

@@ -10,7 +10,7 @@
 //! work is one session; without a session it is what an agent does within an hour.
 
 use cordon_ledger::{Intent, Outcome, Record};
-use cordon_types::{AgentId, Class, Effect, FindingKind, Guard, Millis, RequestId, SpanKind};
+use cordon_types::{AgentId, Class, Effect, FindingKind, Guard, Millis, SpanKind};
 use std::collections::{BTreeMap, HashMap};
 
 /// How long what an agent read without a session counts.
@@ -58,8 +58,8 @@ pub struct Sequences {
     /// By the last touch, for forgetting.
     touched: BTreeMap<u64, Work>,
     tick: u64,
-    /// Intents of tool calls whose outcomes are to come.
-    open: HashMap<RequestId, (Work, Class)>,
+    /// Intents of tool calls whose outcomes are to come, by index.
+    open: HashMap<u64, (Work, Class)>,
 }
 
 impl Sequences {
@@ -83,14 +83,14 @@ impl Sequences {
             if self.open.len() >= MAX_WORK {
                 self.open.clear();
             }
-            self.open.insert(r.request, (work, call.result_class.unwrap_or(Class::Public)));
+            self.open.insert(index, (work, call.result_class.unwrap_or(Class::Public)));
         }
         found
     }
 
     fn outcome(&mut self, index: u64, r: &Outcome) -> Vec<Sequence> {
         let Some(agent) = r.agent.clone() else { return Vec::new() };
-        let (work, class) = match self.open.remove(&r.request) {
+        let (work, class) = match self.open.remove(&r.intent) {
             Some((work, class)) if r.finish == cordon_ledger::Finish::Complete => (work, class),
             Some(_) => return Vec::new(),
             None => ((agent, None), Class::Public),

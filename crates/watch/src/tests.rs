@@ -87,13 +87,15 @@ impl Log {
         if call.decision == Decision::Denied {
             return;
         }
+        let intent = self.index - 1;
         let findings = call.secret.then_some(FindingCount {
             kind: FindingKind::ApiKey,
             span: SpanKind::ToolResult,
             count: 1,
         });
         let judged = Judged { findings: findings.into_iter().collect(), ..Judged::allowed() };
-        self.put(&Record::Outcome(outcome(call.agent, request, self.at, judged, vec![])));
+        let outcome = Outcome { intent, ..outcome(call.agent, request, self.at, judged, vec![]) };
+        self.put(&Record::Outcome(outcome));
     }
 }
 
@@ -101,7 +103,7 @@ fn outcome(agent: &str, request: RequestId, at: Millis, judged: Judged, calls: V
     Outcome {
         at,
         request,
-        intent: 0,
+        intent: u64::MAX,
         agent: AgentId::new(agent).ok(),
         finish: Finish::Complete,
         status: 200,

@@ -18,7 +18,8 @@ use crate::refusal::{Refusal, Why};
 use crate::session;
 use crate::tally::{CallTally, Tally};
 use cordon_policy::{
-    Action, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode, Resource, Uninspected,
+    Action, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode, Resource,
+    Uninspected,
 };
 use cordon_types::{Feature, Guard, Millis, ServerId, SpanKind};
 use cordon_wire::json::{Doc, scan};
@@ -70,7 +71,12 @@ pub fn offered(gate: &Gate, caller: &Caller, server: &ServerId, tool: &str, now:
 }
 
 /// Judges a call. `arguments` is JSON text; `tally` is filled either way.
-pub fn call(exchange: &CallExchange, arguments: &str, tally: &mut Tally, now: Millis) -> Result<CallPermit, Refusal> {
+pub fn call(
+    exchange: &CallExchange,
+    arguments: &str,
+    tally: &mut Tally,
+    now: Millis,
+) -> Result<CallPermit, Refusal> {
     let CallExchange { gate, caller, .. } = exchange;
     let name = full_name(&exchange.server, &exchange.tool);
     // SECURITY: what a server says its tool does is a stranger's hint. Until the operator says it, nothing is called.
@@ -105,7 +111,13 @@ pub fn call(exchange: &CallExchange, arguments: &str, tally: &mut Tally, now: Mi
     // What is judged is what leaves.
     let arguments = if edits.is_empty() { arguments.to_owned() } else { render(doc, 0, &edits) };
     let origins = session::origins(gate, caller, exchange.session.as_deref(), now);
-    let asked = Call { tool: &name, arguments: &arguments, pin: None, judged_again: false };
+    let asked = Call {
+        tool: &name,
+        arguments: &arguments,
+        pin: None,
+        session: exchange.session.as_deref(),
+        judged_again: false,
+    };
     let permit = judge(gate, caller, origins.as_deref(), asked, &mut facts, tally, now)?;
     tally.policies = permit.policies().to_vec();
     Ok(CallPermit { permit, arguments })

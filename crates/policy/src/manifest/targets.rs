@@ -24,10 +24,9 @@ impl ToolRule {
     #[must_use]
     pub fn targets<'a>(&'a self, arguments: &'a Value) -> Vec<Target<'a>> {
         let Some(named) = &self.target else {
-            let goes_out = matches!(self.effect, Some(Effect::Send | Effect::Spend | Effect::Execute));
             let all =
                 || Target { argument: crate::predicate::ARGUMENTS, values: vec![arguments], cleared: false };
-            return if goes_out { vec![all()] } else { Vec::new() };
+            return if self.goes_out() { vec![all()] } else { Vec::new() };
         };
         named
             .iter()
@@ -44,6 +43,12 @@ impl ToolRule {
                 Target { argument: &rule.argument, cleared: values.is_empty() && before > 0, values }
             })
             .collect()
+    }
+
+    /// Whether what it does reaches beyond the agent: then it has a target.
+    #[must_use]
+    pub const fn goes_out(&self) -> bool {
+        matches!(self.effect, Some(Effect::Send | Effect::Spend | Effect::Execute))
     }
 
     /// Whether a path of the rule goes through a member of that name.

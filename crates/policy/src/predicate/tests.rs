@@ -327,9 +327,8 @@ fn directories() {
 
 #[test]
 fn commands_are_read_as_a_shell_would() {
-    let rows = |rows: &[(&str, bool)]| {
-        rows.iter().map(|(line, holds)| (json!(line), *holds)).collect::<Vec<_>>()
-    };
+    let rows =
+        |rows: &[(&str, bool)]| rows.iter().map(|(line, holds)| (json!(line), *holds)).collect::<Vec<_>>();
     check(
         r#"x = { commands = ["git status", "git log *", "ls"] }"#,
         &rows(&[

@@ -135,14 +135,18 @@ fn commands(value: &Value) -> Result<Commands, Wrong> {
             let shell = match t.get("shell").map(Value::as_str) {
                 None => Shell::default(),
                 Some(name) => name.and_then(Shell::from_name).ok_or_else(|| {
-                    wrong("no such shell is understood", "name `sh` or `bash`; what others read cannot be judged")
+                    wrong(
+                        "no such shell is understood",
+                        "name `sh` or `bash`; what others read cannot be judged",
+                    )
                 })?,
             };
             (shell, t.get("allow").ok_or_else(|| wrong("names no commands", hint))?)
         }
         list => (Shell::default(), list),
     };
-    let items = list.as_array().filter(|a| !a.is_empty()).ok_or_else(|| wrong("is no list, or empty", hint))?;
+    let items =
+        list.as_array().filter(|a| !a.is_empty()).ok_or_else(|| wrong("is no list, or empty", hint))?;
     let mut out = Commands { shell, allowed: Vec::with_capacity(items.len()), texts: Vec::new() };
     for item in items {
         let text = item.as_str().ok_or_else(|| wrong("holds something that is no text", hint))?;
