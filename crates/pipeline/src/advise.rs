@@ -5,14 +5,15 @@
 //! *advisory*.
 
 use crate::called::{Call, CallRefused, judge};
-use crate::exchange::{Caller, note};
+use crate::exchange::Caller;
 use crate::gate::Gate;
+use crate::hands::look;
 use crate::refusal::{Refusal, Why};
 use crate::session;
 use crate::tally::Tally;
-use crate::told::leaves;
-use cordon_policy::{Facts, ReasonCode};
-use cordon_types::{FindingKind, Labels, Millis, SpanKind, Waiting};
+use cordon_policy::{Facts, Permit, ReasonCode};
+use cordon_types::{FindingKind, Labels, Millis, RequestId, SpanKind, Waiting};
+use cordon_wire::json::{Doc, scan};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,6 +71,8 @@ pub struct Report {
     pub tool: String,
     /// Index of the call's intent.
     pub intent: u64,
+    /// The exchange in which it was asked about.
+    pub request: RequestId,
     /// The session's labels after it.
     pub labels: Option<Labels>,
     /// For the record.
@@ -114,16 +117,35 @@ fn advise(
     }
     let mut tally = Tally { turn, ..Tally::default() };
     let mut facts = Facts::default();
-    inspect(gate, &asked.arguments, SpanKind::ToolCall, &mut facts, &mut tally)?;
     let arguments = match &asked.arguments {
         Value::Null => "{}".to_owned(),
         other => other.to_string(),
     };
+    inspect(gate, &arguments, SpanKind::ToolCall, &mut facts, &mut tally)?;
     let call =
         Call { tool: &asked.tool, arguments: &arguments, pin: None, session: named, judged_again: false };
     let origins = session::origins(gate, caller, named, now);
     let decided = judge(gate, caller, origins.as_deref(), call, &mut facts, &mut tally, now);
-    Ok(Advice { decided: decided.map(|_permit| ()), size: arguments.len() as u64, tool: asked.tool, tally })
+    let decided = decided.and_then(|permit| as_it_is(&permit, &mut tally));
+    Ok(Advice { decided, size: arguments.len() as u64, tool: asked.tool, tally })
+}
+
+/// What is masked on its way through Cordon cannot be masked here: as it is, such a call is not to be made.
+fn as_it_is(permit: &Permit, tally: &mut Tally) -> Result<(), CallRefused> {
+    let duties = permit.obligations();
+    let kinds: Vec<&str> = duties.mask.union(duties.redact).iter().map(FindingKind::name).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let code = ReasonCode::FindingRefused;
+    if let Some(call) = tally.calls.last_mut() {
+        call.refused = Some(code);
+    }
+    let public = format!(
+        "its arguments hold what the manifest masks ({}); take that out, and ask again",
+        kinds.join(", ")
+    );
+    Err(CallRefused { why: Why::Policy(code), public, waiting: None })
 }
 
 /// Takes what came back from a call that was judged before.
@@ -135,18 +157,20 @@ pub fn report(
     now: Millis,
 ) -> Result<Report, Refusal> {
     let reported: Reported = read(gate, body, "send {\"call\", \"tool\", \"result\"}")?;
-    let intent = told_intent(gate, caller, &reported)
-        .ok_or_else(|| bad("`call` must be what /cordon/v1/authorize gave to this agent for this tool"))?;
+    let (intent, request) = told_intent(gate, caller, named, &reported).ok_or_else(|| {
+        bad("`call` must be what /cordon/v1/authorize gave to this agent for this tool in this session")
+    })?;
     let mut tally = Tally { received: body.len() as u64, ..Tally::default() };
-    inspect(gate, &reported.result, SpanKind::ToolResult, &mut Facts::default(), &mut tally)?;
+    let result = reported.result.to_string();
+    inspect(gate, &result, SpanKind::ToolResult, &mut Facts::default(), &mut tally)?;
     session::learn(gate, caller, named, &reported.tool, &reported.result, now);
     let labels = session::origins(gate, caller, named, now).map(|o| o.labels());
-    Ok(Report { tool: reported.tool, intent, labels, tally })
+    Ok(Report { tool: reported.tool, intent, request, labels, tally })
 }
 
 fn read<T: for<'d> Deserialize<'d>>(gate: &Gate, body: &[u8], shape: &str) -> Result<T, Refusal> {
     // SECURITY: strictly first, so that no key stands twice; then there is one way to read it.
-    cordon_wire::json::scan(body, &gate.limits).map_err(Refusal::from_wire)?;
+    scan(body, &gate.limits).map_err(Refusal::from_wire)?;
     serde_json::from_slice(body).map_err(|_| bad(shape))
 }
 
@@ -156,49 +180,62 @@ fn bad(text: &str) -> Refusal {
 
 fn inspect(
     gate: &Gate,
-    value: &Value,
+    json: &str,
     span: SpanKind,
     facts: &mut Facts,
     tally: &mut Tally,
 ) -> Result<(), Refusal> {
-    let mut texts = Vec::new();
-    leaves(value, &mut |text| texts.push(text));
-    for text in texts {
-        let report = gate.inspect(text, span, tally)?;
-        note(facts, &report.findings, report.injection_flagged, span);
-    }
-    Ok(())
+    let tape = scan(json.as_bytes(), &gate.limits).map_err(Refusal::from_wire)?;
+    look(gate, Doc::new(json.as_bytes(), &tape), span, facts, tally).map(|_| ())
 }
 
-/// Names a call for its report: its record's index, and proof that it was this agent's call of this tool.
+/// Names a call for its report: its record, and proof that it was this agent's call of this tool in this session.
 #[must_use]
-pub fn call_name(gate: &Gate, caller: &Caller, tool: &str, intent: u64) -> String {
-    let mac: String = proof(gate, caller, tool, intent).iter().map(|b| format!("{b:02x}")).collect();
-    format!("call_{intent:x}_{mac}")
+pub fn call_name(
+    gate: &Gate,
+    caller: &Caller,
+    named: Option<&str>,
+    tool: &str,
+    (intent, request): (u64, RequestId),
+) -> String {
+    let mut mac = [0; 16];
+    let proof = proof(&gate.lasting.binding_key, caller, named, tool, (intent, request));
+    mac.iter_mut().zip(proof).for_each(|(to, from)| *to = from);
+    format!("call_{intent:x}_{:032x}_{:032x}", request.0, u128::from_be_bytes(mac))
 }
 
-fn proof(gate: &Gate, caller: &Caller, tool: &str, intent: u64) -> [u8; 16] {
-    let mut out = [0; 16];
+fn proof(
+    key: &[u8; 32],
+    caller: &Caller,
+    named: Option<&str>,
+    tool: &str,
+    (intent, request): (u64, RequestId),
+) -> [u8; 32] {
     // No length of a key can fail here (RFC 2104).
-    let Ok(mut mac) = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&gate.lasting.binding_key) else {
-        return out;
-    };
+    let Ok(mut mac) = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(key) else { return [0; 32] };
     mac.update(b"report");
     mac.update(&intent.to_be_bytes());
-    mac.update(&(caller.agent.as_str().len() as u64).to_be_bytes());
-    mac.update(caller.agent.as_str().as_bytes());
-    mac.update(tool.as_bytes());
-    out.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
-    out
+    mac.update(&request.0.to_be_bytes());
+    for part in [caller.agent.as_str(), named.unwrap_or_default(), tool] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().into()
 }
 
-fn told_intent(gate: &Gate, caller: &Caller, reported: &Reported) -> Option<u64> {
-    let (index, _) = reported.call.strip_prefix("call_")?.split_once('_')?;
-    let intent = u64::from_str_radix(index, 16).ok()?;
-    let expected = call_name(gate, caller, &reported.tool, intent);
+fn told_intent(
+    gate: &Gate,
+    caller: &Caller,
+    named: Option<&str>,
+    reported: &Reported,
+) -> Option<(u64, RequestId)> {
+    let mut parts = reported.call.strip_prefix("call_")?.split('_');
+    let intent = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let request = RequestId(u128::from_str_radix(parts.next()?, 16).ok()?);
+    let expected = call_name(gate, caller, named, &reported.tool, (intent, request));
     // Digests of both, so that the time to compare says nothing of the right one.
     let digest = |text: &str| <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes());
-    (digest(&expected) == digest(&reported.call)).then_some(intent)
+    (digest(&expected) == digest(&reported.call)).then_some((intent, request))
 }
 
 impl Advice {

@@ -1,7 +1,7 @@
 //! One exchange between its request and the end of its answer: who asked, under which snapshot of the rules,
 //! and what that allows the answer to be.
 
-use crate::called::{Call, Origins};
+use crate::called::{Call, Floor, Origins};
 use crate::gate::Gate;
 use crate::refusal::{Refusal, Why};
 use crate::session::{self, Named, Turn};
@@ -99,20 +99,21 @@ impl Exchange {
             judged_again: self.gate.carries(name),
         };
         let origins = self.origins(now);
-        let origins = origins.as_ref().map(|o| o as &dyn Origins);
-        match crate::called::judge(&self.gate, &self.caller, origins, call, facts, tally, now) {
+        match crate::called::judge(&self.gate, &self.caller, origins.as_deref(), call, facts, tally, now) {
             Ok(_permit) => Ok(None),
             Err(e) => refused(e.public, e.why),
         }
     }
 
     /// What the model was told, and by whom. Built where a call is judged, since most answers call nothing.
-    fn origins(&self, now: Millis) -> Option<Turn<'_>> {
+    fn origins(&self, now: Millis) -> Option<Box<dyn Origins + '_>> {
         let gate = &self.gate;
         let manifest = gate.policy.manifest(&self.caller.agent).filter(|m| m.flow)?;
-        let body = serde_json::from_slice(&self.told).unwrap_or_default();
-        let messages = session::of_messages(&index_key(&gate.lasting.binding_key), manifest, self.op, &body);
         let floor = Labels::floor(manifest.highest_class());
+        // SECURITY: what this reader cannot read (nested deeper than it goes, a number beyond its range) told the model
+        // nobody knows what.
+        let Ok(body) = serde_json::from_slice(&self.told) else { return Some(Box::new(Floor(floor))) };
+        let messages = session::of_messages(&index_key(&gate.lasting.binding_key), manifest, self.op, &body);
         let agent = &self.caller.agent;
         let named = self.session.as_deref().map(|id| Named {
             sessions: &gate.lasting.sessions,
@@ -121,7 +122,7 @@ impl Exchange {
             floor,
             now,
         });
-        Some(Turn { messages, named })
+        Some(Box::new(Turn { messages, named }))
     }
 
     pub(crate) fn query<'a>(

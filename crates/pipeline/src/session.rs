@@ -11,7 +11,7 @@ use crate::called::{Floor, Origins, Whole};
 use crate::exchange::Caller;
 use crate::gate::Gate;
 use crate::refusal::{Refusal, Why};
-use crate::told::{Told, leaves, texts, told};
+use crate::told::{Told, leaves, told};
 use cordon_flow::{Bounds, ENTROPY_BYTES, Fields, Session, Sessions};
 use cordon_policy::{Manifest, ToolRule, UserTurns};
 use cordon_types::{AgentId, Class, Integrity, Labels, Millis, Operation, Provenance};
@@ -118,7 +118,7 @@ fn must_be_front(caller: &Caller) -> Result<(), Refusal> {
     Err(Refusal::new(
         403,
         Why::Vouching,
-        "only a front end's key brings a user's words (`cordon key create --front --agent NAME`); an agent's own key \
+        "only a front end's key brings a user's words (`cordon key create --kind front --agent NAME`); an agent's own key \
          cannot say what its user said",
     ))
 }
@@ -130,13 +130,40 @@ fn check_words(words: &str) -> Result<(), Refusal> {
     Err(Refusal::new(413, Why::Limit, "a user's words are at most 256 KiB at once"))
 }
 
-/// A tool's result comes into a session, with the labels that the manifest gives it.
-pub fn learn(gate: &Gate, caller: &Caller, session: Option<&str>, tool: &str, content: &Value, now: Millis) {
+/// Does something in the session that a caller names, where there is one and the flow of information is judged.
+fn in_named(
+    gate: &Gate,
+    caller: &Caller,
+    session: Option<&str>,
+    now: Millis,
+    work: impl FnOnce(&mut Session, &Manifest),
+) {
     let Some(id) = session else { return };
     let Some(manifest) = gate.policy.manifest(&caller.agent).filter(|m| m.flow) else { return };
     let floor = Labels::floor(manifest.highest_class());
     let named = Named { sessions: &gate.lasting.sessions, id, agent: &caller.agent, floor, now };
-    named.with(|s| result(s, manifest, Some(tool), content));
+    named.with(|s| work(s, manifest));
+}
+
+/// A tool's result comes into a session, with the labels that the manifest gives it.
+pub fn learn(gate: &Gate, caller: &Caller, session: Option<&str>, tool: &str, content: &Value, now: Millis) {
+    in_named(gate, caller, session, now, |s, manifest| Bringing::of(s, manifest, Some(tool)).result(content));
+}
+
+/// Words of a tool server come to an agent: the answer to a call, an error, progress, a question. `None`: nobody can
+/// tell what they say, so the session is worth the floor from now on.
+pub(crate) fn hear(
+    gate: &Gate,
+    caller: &Caller,
+    session: Option<&str>,
+    tool: &str,
+    said: Option<&Value>,
+    now: Millis,
+) {
+    in_named(gate, caller, session, now, |s, manifest| match said {
+        Some(said) => Bringing::of(s, manifest, Some(tool)).said(said),
+        None => s.join(Labels::floor(manifest.highest_class())),
+    });
 }
 
 /// The session of one request: all that its array of messages told the model.
@@ -149,7 +176,7 @@ pub(crate) fn of_messages(key: &[u8; 16], manifest: &Manifest, op: Operation, bo
     told(op, body, |piece| match piece {
         Told::User(text) => session.saw(words, Class::Public, text),
         Told::Called(arguments) => session.called(&arguments),
-        Told::Result { tool, content } => result(&mut session, manifest, tool, content),
+        Told::Result { tool, content } => Bringing::of(&mut session, manifest, tool).result(content),
         Told::Other(value) => {
             leaves(value, &mut |text: &str| session.saw(Provenance::Untrusted, Class::Public, text));
         }
@@ -157,21 +184,77 @@ pub(crate) fn of_messages(key: &[u8; 16], manifest: &Manifest, op: Operation, bo
     session
 }
 
-/// A result is worth what the manifest says of its tool; of a tool that the manifest does not know, nothing.
-fn result(session: &mut Session, manifest: &Manifest, tool: Option<&str>, content: &Value) {
-    let rule = tool.and_then(|t| manifest.tool(t));
-    let class = rule.map_or_else(|| manifest.highest_class(), |r| r.class);
-    let fields = rule.map_or(Fields::all(Provenance::Untrusted), fields);
-    let all = rule.map_or(Provenance::Untrusted, |r| source(r.result));
-    // Structured content, or what a framework reports: the operator's paths find their fields in it.
-    if let Value::Object(_) = content {
-        session.saw_json(&fields, class, content);
-        return;
+/// What one tool brings into a session. It is worth what the manifest says of the tool; of a tool that the manifest
+/// does not know, nothing.
+struct Bringing<'a> {
+    session: &'a mut Session,
+    /// All of it, but for the fields below.
+    source: Provenance,
+    fields: Fields,
+    class: Class,
+}
+
+impl<'a> Bringing<'a> {
+    fn of(session: &'a mut Session, manifest: &Manifest, tool: Option<&str>) -> Self {
+        let rule = tool.and_then(|t| manifest.tool(t));
+        let class = rule.map_or_else(|| manifest.highest_class(), |r| r.class);
+        let source = rule.map_or(Provenance::Untrusted, |r| source(r.result));
+        // The class of what a tool returns counts, also where it says that it found nothing.
+        session.join(Labels { integrity: Integrity::Trusted, class });
+        Self { session, source, fields: rule.map_or(Fields::all(source), fields), class }
     }
-    texts(content, |text| match strict(text) {
-        Some(json) => session.saw_json(&fields, class, &json),
-        None => session.saw(all, class, text),
-    });
+
+    /// A text, blocks of content, or JSON.
+    fn result(&mut self, content: &Value) {
+        match content {
+            Value::String(text) => self.text(text),
+            Value::Array(items) if !items.is_empty() && items.iter().all(is_block) => {
+                items.iter().for_each(|block| self.block(block));
+            }
+            json => self.session.saw_json(&self.fields, self.class, json),
+        }
+    }
+
+    /// A block: its text, what it holds, and all else in it.
+    fn block(&mut self, block: &Value) {
+        for (key, value) in block.as_object().into_iter().flatten() {
+            match (key.as_str(), value) {
+                ("type" | "role", _) => {}
+                ("text", Value::String(text)) => self.text(text),
+                ("content" | "resource", Value::Object(_)) => self.block(value),
+                ("content", _) => self.result(value),
+                _ => self.session.saw_json(&Fields::all(self.source), self.class, value),
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        match strict(text) {
+            Some(json) => self.session.saw_json(&self.fields, self.class, &json),
+            None => self.session.saw(self.source, self.class, text),
+        }
+    }
+
+    /// A message of a tool server, whole.
+    fn said(&mut self, said: &Value) {
+        // Structured content first: there the operator's paths find their fields.
+        if let Some(structured) = said.get("structuredContent") {
+            self.session.saw_json(&self.fields, self.class, structured);
+        }
+        let Some(members) = said.as_object() else { return self.result(said) };
+        for (key, value) in members {
+            match key.as_str() {
+                "structuredContent" => {}
+                "content" | "contents" | "messages" | "completion" => self.result(value),
+                _ => self.session.saw_json(&Fields::all(self.source), self.class, value),
+            }
+        }
+    }
+}
+
+/// One of the blocks in which protocols hand over content.
+fn is_block(value: &Value) -> bool {
+    ["type", "text", "role", "uri"].iter().any(|key| value.get(key).is_some_and(Value::is_string))
 }
 
 /// A text that is one object or list, in which no key stands twice: else there are two ways to read it, and the one

@@ -36,7 +36,8 @@ pub(crate) fn told<'a>(op: Operation, body: &'a Value, mut each: impl FnMut(Told
         note_calls(message, &mut calls, &mut each);
         let Some(content) = message.get("content") else { continue };
         match (op, role) {
-            (_, "assistant" | "system" | "developer") => {}
+            (_, "assistant") => foreign(content, &mut each),
+            (_, "system" | "developer") => {}
             (Operation::ChatCompletions, "tool" | "function") => {
                 let by_id = message.get("tool_call_id").and_then(Value::as_str);
                 let named = message.get("name").and_then(Value::as_str);
@@ -75,6 +76,16 @@ fn note_calls<'a>(
     }
 }
 
+/// What stands in a model's turn and is not its own: what tools of the provider's own side returned.
+fn foreign<'a>(content: &'a Value, each: &mut impl FnMut(Told<'a>)) {
+    const OWN: [&str; 4] = ["text", "tool_use", "thinking", "redacted_thinking"];
+    for block in content.as_array().into_iter().flatten() {
+        if !block.get("type").and_then(Value::as_str).is_some_and(|kind| OWN.contains(&kind)) {
+            each(Told::Other(block));
+        }
+    }
+}
+
 fn user<'a>(content: &'a Value, calls: &HashMap<&str, &'a str>, each: &mut impl FnMut(Told<'a>)) {
     let Some(blocks) = content.as_array() else {
         return match content.as_str() {
@@ -101,20 +112,6 @@ fn user<'a>(content: &'a Value, calls: &HashMap<&str, &'a str>, each: &mut impl 
     }
 }
 
-/// The texts of a tool's result: a text, or the text of its blocks; other blocks whole.
-pub(crate) fn texts<'a>(content: &'a Value, mut each: impl FnMut(&'a str)) {
-    match content {
-        Value::String(text) => each(text),
-        Value::Array(blocks) => {
-            blocks.iter().for_each(|block| match block.get("text").and_then(Value::as_str) {
-                Some(text) => each(text),
-                None => leaves(block, &mut each),
-            });
-        }
-        other => leaves(other, &mut each),
-    }
-}
-
 /// Every string below a value.
 pub(crate) fn leaves<'a>(value: &'a Value, each: &mut impl FnMut(&'a str)) {
     match value {
@@ -135,7 +132,7 @@ mod tests {
         told(op, body, |t| match t {
             Told::User(text) => found.push(("user".into(), text.into())),
             Told::Result { tool, content } => {
-                texts(content, |text| found.push((tool.unwrap_or("?").into(), text.into())));
+                leaves(content, &mut |text: &str| found.push((tool.unwrap_or("?").into(), text.into())));
             }
             Told::Called(v) => found.push(("called".into(), v.to_string())),
             Told::Other(v) => leaves(v, &mut |text: &str| found.push(("other".into(), text.into()))),
@@ -154,7 +151,8 @@ mod tests {
             {"role": "tool", "tool_call_id": "c1", "content": "a page"},
             {"role": "tool", "tool_call_id": "c9", "name": "read_page", "content": [{"type": "text", "text": "b"}]},
         ]});
-        let expected = [("user", "pay ann"), ("called", "{}"), ("read_page", "a page"), ("?", "b")];
+        let expected =
+            [("user", "pay ann"), ("called", "{}"), ("read_page", "a page"), ("?", "text"), ("?", "b")];
         check(Operation::ChatCompletions, &body, &expected);
     }
 
@@ -162,7 +160,9 @@ mod tests {
     fn of_messages() {
         let body = json!({"system": "be good", "messages": [
             {"role": "user", "content": "pay ann"},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}},
+                {"type": "text", "text": "its own"},
+                {"type": "web_search_tool_result", "content": "w"}]},
             {"role": "user", "content": [
                 {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "x"},
                     {"type": "search_result", "source": "s", "content": [{"type": "text", "text": "y"}]}]},
@@ -172,6 +172,9 @@ mod tests {
         let expected = [
             ("user", "pay ann"),
             ("called", "{}"),
+            ("other", "web_search_tool_result"),
+            ("other", "w"),
+            ("read", "text"),
             ("read", "x"),
             ("read", "search_result"),
             ("read", "s"),

@@ -11,7 +11,7 @@ use crate::body::{self, OutBody};
 use crate::call::{Asked, admit, content_length, own_scopes, refuse, with_json_body};
 use crate::open::ledger_refusal;
 use crate::respond;
-use cordon_pipeline::{CallSeen, Done, End, Gate, Refusal, advise, session};
+use cordon_pipeline::{About, CallSeen, Done, End, Gate, Refusal, advise, session};
 use cordon_types::Operation;
 use http::{HeaderMap, Response};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ async fn authorize(
     for (one, appended) in advice.iter().zip(written) {
         let intent = appended.queued().ok_or_else(ledger_refusal)?;
         appended.await.map_err(|_| ledger_refusal())?;
-        let name = || advise::call_name(gate, &asked.principal, &one.tool, intent);
+        let name = || advise::call_name(gate, &asked.principal, named, &one.tool, (intent, asked.id));
         decisions.push(one.to_json(one.decided.is_ok().then(name)));
     }
     Ok(json!({"decisions": decisions}))
@@ -108,8 +108,10 @@ async fn report(asked: &Asked, gate: &Arc<Gate>, named: Option<&str>, body: &[u8
     let now = shared.clock.now();
     let report = advise::report(gate, &asked.principal, named, body, now)?;
     shared.metrics.found(&report.tally, "answer");
+    // The outcome closes the exchange that asked.
+    let about = About { request: report.request, ..asked.about(Operation::Report) };
     let leaf = shared.recorder.outcome(&Done {
-        about: &asked.about(Operation::Report),
+        about: &about,
         gate,
         intent: report.intent,
         end: End::Complete,

@@ -132,6 +132,8 @@ struct Open {
     request: RequestId,
     at: Millis,
     key: Key,
+    /// Cordon was only asked: whether the call was made, and how it ended, is told by whoever asked, or not.
+    advisory: bool,
 }
 
 /// The pass.
@@ -234,14 +236,16 @@ impl Walk {
     fn intent(&mut self, index: u64, r: &Intent) {
         self.report.intents += 1;
         // What was refused, and what needs no upstream, has this one leaf.
-        let goes =
-            r.upstream.is_some() && matches!(r.judged.decision, Decision::Allowed | Decision::Observed);
-        if !goes {
+        let allowed = matches!(r.judged.decision, Decision::Allowed | Decision::Observed);
+        let advisory = r.call.as_ref().is_some_and(|c| c.advisory);
+        if !allowed || (r.upstream.is_none() && !advisory) {
             return;
         }
         let key = Key::of(r);
-        self.counts.opened(&key);
-        self.open.insert(index, Open { request: r.request, at: r.at, key });
+        if !advisory {
+            self.counts.opened(&key);
+        }
+        self.open.insert(index, Open { request: r.request, at: r.at, key, advisory });
     }
 
     fn outcome(&mut self, index: u64, r: &Outcome) {
@@ -258,7 +262,9 @@ impl Walk {
         }
         let Some(open) = self.open.remove(&r.intent) else { return };
         let answered = !matches!(r.finish, Finish::UpstreamBroke | Finish::Failed) || r.tokens_in.is_some();
-        self.counts.closed(&open.key, r, answered);
+        if !open.advisory {
+            self.counts.closed(&open.key, r, answered);
+        }
         self.remember(r.intent, r.request);
     }
 
@@ -303,7 +309,7 @@ impl Walk {
     }
 
     fn drop_open(&mut self, kind: Kind) {
-        for (index, open) in std::mem::take(&mut self.open) {
+        for (index, open) in std::mem::take(&mut self.open).into_iter().filter(|(_, open)| !open.advisory) {
             self.counts.left_open(&open.key);
             self.notice(kind, index, open.at, Some(open.request), None);
         }

@@ -6,8 +6,9 @@
 //! result's texts --result()--> edits | refusal
 //! ```
 //! What always holds: arguments are judged as they leave; a text with a finding that may not pass is masked, or the
-//! whole is refused; a call goes where the flow of information lets it go. Resources, prompts and completions are judged as calls of `server__resources/read`,
-//! `server__prompts/get` and `server__completion/complete`. What it does not do: keep sessions or pins.
+//! whole is refused; a call goes where the flow of information lets it go; words that were let through are known to the
+//! session. Resources, prompts and completions are judged as calls of `server__resources/read`, `server__prompts/get`
+//! and `server__completion/complete`. What it does not do: keep sessions or pins.
 
 use crate::called::{Call, judge};
 use crate::enforce::{Replacement, replacements};
@@ -91,10 +92,8 @@ pub fn call(
     }
     let tape = scan(arguments.as_bytes(), &gate.limits).map_err(Refusal::from_wire)?;
     let doc = Doc::new(arguments.as_bytes(), &tape);
-    let mut read = Texts::default();
-    texts(doc, 0, false, &mut read);
     let mut facts = Facts::default();
-    let seen = inspect(gate, &read, SpanKind::ToolCall, &mut facts, tally)?;
+    let (read, seen) = look(gate, doc, SpanKind::ToolCall, &mut facts, tally)?;
     let manifest = gate.policy.manifest(&caller.agent);
     let duties = manifest.map(|m| masked(&m.data.answer, &facts)).unwrap_or_default();
     let mut edits = Edits::default();
@@ -138,21 +137,12 @@ fn masked(table: &DataTable, facts: &Facts) -> Obligations {
     duties
 }
 
-/// A result was let through: the session knows from now on who brought what is in it.
-pub fn learn(exchange: &CallExchange, result: &str, now: Millis) {
+/// Words of a server were let through: the session knows from now on who brought what is in them. `said`: JSON text.
+pub fn learn(exchange: &CallExchange, said: &str, now: Millis) {
     let name = full_name(&exchange.server, &exchange.tool);
-    let Some(named) = exchange.session.as_deref() else { return };
-    let Ok(result) = serde_json::from_str::<serde_json::Value>(result) else { return };
-    let learn = |content| session::learn(&exchange.gate, &exchange.caller, Some(named), &name, content, now);
-    // Structured content first: there the operator's paths find their fields.
-    if let Some(structured) = result.get("structuredContent") {
-        learn(structured);
-    }
-    for key in ["content", "contents", "messages", "completion"] {
-        if let Some(content) = result.get(key) {
-            learn(content);
-        }
-    }
+    let said = serde_json::from_str::<serde_json::Value>(said).ok();
+    let named = exchange.session.as_deref();
+    session::hear(&exchange.gate, &exchange.caller, named, &name, said.as_ref(), now);
 }
 
 /// Judges what a server answered, text by text. `tally` is filled either way.
@@ -192,10 +182,8 @@ pub fn reply(exchange: &CallExchange, raw: &str, tally: &mut Tally, now: Millis)
     };
     let tape = scan(raw.as_bytes(), &gate.limits).map_err(Refusal::from_wire)?;
     let doc = Doc::new(raw.as_bytes(), &tape);
-    let mut read = Texts::default();
-    texts(doc, 0, false, &mut read);
     let mut facts = Facts::default();
-    let seen = inspect(gate, &read, SpanKind::ToolCall, &mut facts, tally)?;
+    let (read, seen) = look(gate, doc, SpanKind::ToolCall, &mut facts, tally)?;
     let duties = duties(manifest, &manifest.data.answer, &facts, now)?;
     if !replacements(&seen.fixed.findings, &duties).is_empty() {
         return Err(cannot_splice("the answer's keys or numbers hold sensitive data"));
@@ -227,9 +215,23 @@ pub fn definition(gate: &Gate, read: &Texts, tally: &mut Tally) -> Result<(), Re
 }
 
 /// The reports of all texts, in their order.
-struct Seen {
+pub(crate) struct Seen {
     strings: Vec<cordon_types::Report>,
     fixed: cordon_types::Report,
+}
+
+/// Looks into every text of a document, its keys and long numbers included.
+pub(crate) fn look(
+    gate: &Gate,
+    doc: Doc<'_>,
+    span: SpanKind,
+    facts: &mut Facts,
+    tally: &mut Tally,
+) -> Result<(Texts, Seen), Refusal> {
+    let mut read = Texts::default();
+    texts(doc, 0, false, &mut read);
+    let seen = inspect(gate, &read, span, facts, tally)?;
+    Ok((read, seen))
 }
 
 fn inspect(

@@ -112,6 +112,11 @@ async fn carry(
     Back { parked, inputs }: Back,
 ) -> Response<OutBody> {
     let op = operation(call.method);
+    if call.method == Method::ResourcesSubscribe
+        && let (Some(session), Some(uri)) = (&context.session, &call.name)
+    {
+        session.follow(call.server.id(), uri);
+    }
     let cancelled = context.session.as_ref().map(|s| s.begin(id));
     let Ok(place) = call.server.places.clone().try_acquire_owned() else {
         let refusal = Refusal::new(

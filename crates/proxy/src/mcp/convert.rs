@@ -55,7 +55,7 @@ pub(crate) fn result(
     } else {
         STATELESS_ONLY.iter().for_each(|key| edits.unset(doc, body, key));
     }
-    Ok(render(doc, body, &edits))
+    Ok(told(exchange, render(doc, body, &edits), now))
 }
 
 /// Judges a message's parameters, or an error's, and renders them: words on their way to the client.
@@ -78,5 +78,12 @@ pub(crate) fn words(
         }
     }
     more(message, body, &mut edits);
-    Ok(render(doc, body, &edits))
+    Ok(told(exchange, render(doc, body, &edits), now))
+}
+
+/// SECURITY: whatever words of a server leave for the client, the session has heard them: an error or a question can
+/// bring an address, or restricted data, as well as a result.
+pub(crate) fn told(exchange: &CallExchange, words: String, now: Millis) -> String {
+    hands::learn(exchange, &words, now);
+    words
 }

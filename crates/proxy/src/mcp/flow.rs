@@ -20,7 +20,7 @@ use crate::mcp::session::Session;
 use crate::open::{Open, killed_refusal};
 use crate::respond;
 use bytes::Bytes;
-use cordon_pipeline::hands::{self, CallExchange};
+use cordon_pipeline::hands::CallExchange;
 use cordon_pipeline::{End, Refusal, Tally, Why};
 use cordon_policy::{Interaction, Permit};
 use cordon_wire::mcp::{
@@ -321,7 +321,6 @@ impl Flow {
             convert::result(&self.exchange, self.call.method, message, to, joined, &mut tally, self.now());
         match judged {
             Ok(result) => {
-                hands::learn(&self.exchange, &result, self.now());
                 tally.released = result.len() as u64;
                 self.open.tally.take(tally);
                 self.finish(End::Complete, response(&self.id, &result)).await;

@@ -233,7 +233,7 @@ fn inspected(flow: &mut Flow, doc: Doc<'_>, params: u32) -> Option<String> {
         edits.text(doc, read.strings.get(at)?.node, ranges).ok()?;
     }
     edits.unset(doc, params, "_meta");
-    Some(render(doc, params, &edits))
+    Some(convert::told(&flow.exchange, render(doc, params, &edits), flow.now()))
 }
 
 /// Makes the call again, with what the client gave.

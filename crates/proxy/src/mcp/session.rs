@@ -9,7 +9,7 @@ use crate::mcp::resume::CallStream;
 use bytes::Bytes;
 use cordon_types::{KeyId, ServerId};
 use cordon_wire::mcp::{Id, Message, Revision};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,6 +47,9 @@ struct Outbox {
     bytes: usize,
 }
 
+/// Most resources that one session follows.
+const MAX_FOLLOWED: usize = 1_000;
+
 /// See the module.
 pub(crate) struct Session {
     pub id: String,
@@ -65,6 +68,8 @@ pub(crate) struct Session {
     questions: Mutex<HashMap<Id, oneshot::Sender<Message>>>,
     calls: Mutex<HashMap<Id, oneshot::Sender<()>>>,
     streams: Mutex<HashMap<u64, Arc<CallStream>>>,
+    /// Resources of which the client asked to hear, by server.
+    followed: Mutex<BTreeSet<(ServerId, String)>>,
     next: AtomicU64,
     over: watch::Sender<bool>,
     /// A standing stream is open.
@@ -93,10 +98,24 @@ impl Session {
             questions: Mutex::default(),
             calls: Mutex::default(),
             streams: Mutex::default(),
+            followed: Mutex::default(),
             next: AtomicU64::new(1),
             over: watch::Sender::new(false),
             streaming: AtomicBool::new(false),
         }
+    }
+
+    /// The client wants to hear of a resource's changes.
+    pub(crate) fn follow(&self, server: &ServerId, uri: &str) {
+        let mut followed = lock(&self.followed);
+        if followed.len() < MAX_FOLLOWED {
+            followed.insert((server.clone(), uri.to_owned()));
+        }
+    }
+
+    /// Whether it does. What a server names besides could be any words of its own.
+    pub(crate) fn follows(&self, server: &ServerId, uri: &str) -> bool {
+        lock(&self.followed).contains(&(server.clone(), uri.to_owned()))
     }
 
     pub(crate) fn touch(&self) {

@@ -254,7 +254,8 @@ fn note(session: &Session, link: &Link, message: &Message, joined: bool) {
         | "notifications/resources/list_changed"
         | "notifications/prompts/list_changed") => session.post(notification(name, "{}")),
         "notifications/resources/updated" => {
-            if let Some(uri) = message.text("uri") {
+            let server = link.server().id();
+            if let Some(uri) = message.text("uri").filter(|uri| session.follows(server, uri)) {
                 let uri = outward_uri(joined, link.server().id(), &uri);
                 session.post(notification(
                     "notifications/resources/updated",
