@@ -181,7 +181,8 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
             // Of Cordon's own environment, where programs and settings are found; nothing else.
             let own = ["PATH", "HOME"].iter().filter_map(|n| Some(((*n).to_owned(), environment(n)?)));
             let env = own.chain(env.iter().cloned()).collect();
-            let directory = directory.as_ref().map_or_else(|| root.to_owned(), |d| root.join(d));
+            // SECURITY: not the data directory, where the keys are: many servers serve what lies around them.
+            let directory = directory.as_ref().map_or_else(|| PathBuf::from("/"), |d| root.join(d));
             Transport::Stdio(ChildSettings { program, args, env, directory, max_line: s.result_bytes })
         }
     };
@@ -192,7 +193,6 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
         timeout: s.timeout,
         concurrent: s.concurrent,
         restarts: s.restarts,
-        trust_labels: s.trust_labels,
     }
 }
 

@@ -169,8 +169,6 @@ pub struct ToolServer {
     pub id: ServerId,
     /// How it is reached.
     pub way: ServerWay,
-    /// Whether labels that its results carry are believed.
-    pub trust_labels: bool,
     /// Most bytes of one result.
     pub result_bytes: usize,
     /// Longest for one call.

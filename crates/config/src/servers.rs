@@ -50,11 +50,9 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
     let concurrent = s.integer("concurrent", 1, 10_000).and_then(|n| u32::try_from(n).ok());
     let restarts = s.integer("restarts", 0, 1_000).and_then(|n| u32::try_from(n).ok());
     let timeout = s.seconds("timeout_seconds", 100, 3_600_000);
-    let trust_labels = s.bool("trust_labels").unwrap_or(false);
     Some(ToolServer {
         id: id?,
         way: way?,
-        trust_labels,
         // Enough for a long page or file; more than any model reads at once.
         result_bytes: result_bytes.unwrap_or(2 << 20),
         timeout: timeout.unwrap_or(Duration::from_secs(60)),

@@ -72,6 +72,37 @@ fn what_needs_no_outcome_is_not_missed() {
     assert!(report.counts.is_empty());
 }
 
+/// Of a call that Cordon was only asked about.
+fn advisory(request: u128, at: u64) -> Record {
+    let tool = made::catalogue().name("send_mail", "tool", &made::digester());
+    let call = cordon_ledger::ToolCalled {
+        tool,
+        effect: None,
+        target: None,
+        session: None,
+        result_class: None,
+        advisory: true,
+    };
+    Record::Intent(Intent {
+        request: RequestId(request),
+        at,
+        model: None,
+        upstream: None,
+        call: Some(call),
+        ..made::intent()
+    })
+}
+
+#[test]
+fn advice_may_be_reported_and_need_not() {
+    let start = || control(ControlKind::Start, T0);
+    check(vec![start(), advisory(1, T0), outcome(1, 1, T0)], &[]);
+    check(vec![start(), advisory(1, T0), control(ControlKind::Stop, T0)], &[]);
+    let twice = vec![start(), advisory(1, T0), outcome(1, 1, T0), outcome(1, 1, T0)];
+    check(twice, &[(Kind::Duplicate, 3)]);
+    check(vec![start(), advisory(1, T0), outcome(2, 1, T0)], &[(Kind::Unmatched, 2)]);
+}
+
 #[test]
 fn each_wrong_thing_is_named() {
     let start = || control(ControlKind::Start, T0);

@@ -35,8 +35,6 @@ pub struct ServerSettings {
     pub concurrent: u32,
     /// How often in a row its program may be started anew.
     pub restarts: u32,
-    /// Whether labels that its results carry are believed.
-    pub trust_labels: bool,
 }
 
 /// One tool as its server defines it.

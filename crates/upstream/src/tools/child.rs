@@ -158,12 +158,19 @@ async fn write(mut stdin: ChildStdin, mut messages: mpsc::Receiver<Bytes>) {
 
 async fn read(mut stdout: ChildStdout, max: usize, lines: mpsc::Sender<Line>) {
     let mut buffer = BytesMut::with_capacity(8_192);
+    // Up to here there is no line end: what a long line had brought before is not looked through again.
+    let mut seen = 0;
     loop {
         match stdout.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => break,
             Ok(_) => {}
         }
-        while let Some(end) = buffer.iter().position(|b| *b == b'\n') {
+        while let Some(end) = buffer.iter().skip(seen).position(|b| *b == b'\n').map(|at| at + seen) {
+            seen = 0;
+            if end > max {
+                let _ = lines.send(Line::TooLong).await;
+                return;
+            }
             let mut line = buffer.split_to(end + 1).freeze();
             line.truncate(end);
             if line.last() == Some(&b'\r') {
@@ -173,6 +180,7 @@ async fn read(mut stdout: ChildStdout, max: usize, lines: mpsc::Sender<Line>) {
                 return;
             }
         }
+        seen = buffer.len();
         if buffer.len() > max {
             let _ = lines.send(Line::TooLong).await;
             return;
