@@ -13,7 +13,7 @@ mod tests;
 
 pub(crate) use filepath::PathRoot;
 pub(crate) use host::{Domain, UrlHost};
-pub(crate) use path::ArgumentPath;
+pub(crate) use path::{ArgumentPath, has_unnamed};
 
 use crate::PredicateResult;
 use cordon_tools::shell::{CommandPattern, Shell, permits, permits_argv};
@@ -217,7 +217,7 @@ pub(crate) fn evaluate(
         }
     }
     let paths: Vec<&ArgumentPath> = rules.iter().map(|r| &r.path).collect();
-    if path::has_unnamed(object, &paths, other_args) {
+    if has_unnamed(object, &paths, other_args) {
         out.note(OTHER, "named", false);
     }
     out.failed.sort();

@@ -5,6 +5,7 @@
 //! came from; `flow` does.
 
 use super::ToolRule;
+use crate::predicate::{ARGUMENTS, ArgumentPath, has_unnamed};
 use cordon_types::Effect;
 use serde_json::Value;
 
@@ -23,11 +24,13 @@ impl ToolRule {
     /// The targets of a call with these arguments. Linear in the arguments.
     #[must_use]
     pub fn targets<'a>(&'a self, arguments: &'a Value) -> Vec<Target<'a>> {
+        let all = || Target { argument: ARGUMENTS, values: vec![arguments], cleared: false };
         let Some(named) = &self.target else {
-            let all =
-                || Target { argument: crate::predicate::ARGUMENTS, values: vec![arguments], cleared: false };
             return if self.goes_out() { vec![all()] } else { Vec::new() };
         };
+        // SECURITY: `To` beside `to`, or in its place: who reads names without regard to case takes it for the target.
+        let paths: Vec<&ArgumentPath> = named.iter().map(|rule| &rule.path).collect();
+        let beside = has_unnamed(arguments, &paths, true).then(all);
         named
             .iter()
             .map(|rule| {
@@ -42,6 +45,7 @@ impl ToolRule {
                     .collect();
                 Target { argument: &rule.argument, cleared: values.is_empty() && before > 0, values }
             })
+            .chain(beside)
             .collect()
     }
 

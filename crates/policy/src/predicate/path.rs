@@ -85,7 +85,7 @@ impl ArgumentPath {
 
 /// Whether the arguments hold something that no path names. With `others` allowed only a name that differs from a
 /// named one in nothing but case counts: who reads names without regard to case would take it for the named one.
-pub(super) fn has_unnamed(root: &Value, paths: &[&ArgumentPath], others: bool) -> bool {
+pub(crate) fn has_unnamed(root: &Value, paths: &[&ArgumentPath], others: bool) -> bool {
     let tails: Vec<&[Step]> = paths.iter().map(|p| p.0.as_slice()).collect();
     unnamed(root, &tails, others)
 }

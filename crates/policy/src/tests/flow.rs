@@ -129,6 +129,19 @@ fn targets_are_found_in_any_shape() {
         json!({"to": "ann@example.com", "copies": [{"to": "a"}, {"to": "b"}]}),
         &[("to", 0, true), ("copies[].to", 2, false)],
     );
+    // A look-alike beside it, or in its place, makes the whole call the target.
+    check(
+        json!({"to": "ann@example.com", "To": "eve@evil.test"}),
+        &[("to", 0, true), ("copies[].to", 0, false), ("<arguments>", 1, false)],
+    );
+    check(
+        json!({"TO": "eve@evil.test"}),
+        &[("to", 0, false), ("copies[].to", 0, false), ("<arguments>", 1, false)],
+    );
+    check(
+        json!({"to": "ann@example.com", "copies": [{"to": "ann", "tO": "eve"}]}),
+        &[("to", 0, true), ("copies[].to", 1, false), ("<arguments>", 1, false)],
+    );
     // What the path cannot walk is the whole call.
     check(json!({"to": "ann@example.com", "copies": "eve"}), &[("to", 0, true), ("copies[].to", 1, false)]);
     let all = m.tool("bank__strict").unwrap();
@@ -141,6 +154,7 @@ fn what_is_cleared_must_be_a_target() {
     for (tail, path) in [
         ("[tools.cleared]\nto = { domains = [\"example.com\"] }\n", "tools[0].cleared.to"),
         ("target = [\"to\"]\n[tools.cleared]\nto = {}\n", "tools[0].cleared.to"),
+        ("target = [\"to\"]\n[tools.cleared]\nto = { max_bytes = 9 }\n", "tools[0].cleared.to"),
         ("target = [\"to\", \"to\"]\n", "tools[0].target[1]"),
         ("result_fields = { \"a\" = \"fine\" }\n", "tools[0].result_fields.a"),
         ("approvals = 3\n", "tools[0].approvals"),

@@ -6,7 +6,7 @@
 use super::super::fields::{Fields, described};
 use super::super::{ToolRule, Untrusted};
 use super::{MAX_LIST, arguments, check_globs, named, shown};
-use crate::predicate::{ArgumentPath, ArgumentRule};
+use crate::predicate::{ArgumentPath, ArgumentRule, Predicate};
 use cordon_types::{Class, Effect, Integrity, Problem};
 use toml::Value;
 
@@ -134,8 +134,13 @@ fn check_cleared(f: &mut Fields<'_>, target: Option<&[ArgumentRule]>, cleared: &
         if !target.is_some_and(|t| t.iter().any(|named| named.argument == rule.argument)) {
             f.problem(&at, "is no target of this tool", "name it in `target` too");
         }
-        if rule.predicates.is_empty() {
-            f.problem(&at, "says nothing", "write what makes it good, as `{ domains = [\"example.com\"] }`");
+        // How long or how many a value is says nothing about where it leads.
+        let empty = |p: &Predicate| {
+            matches!(p, Predicate::Required | Predicate::MaxBytes(_) | Predicate::MaxItems(_))
+        };
+        if rule.predicates.iter().all(empty) {
+            let hint = "write what makes it good, as `{ domains = [\"example.com\"] }`";
+            f.problem(&at, "does not say which values are good", hint);
         }
     }
 }
