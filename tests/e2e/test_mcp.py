@@ -268,7 +268,7 @@ class Attacks(unittest.TestCase):
     def setUpClass(cls):
         cls.fixture = Fixture()
         cls.addClassCleanup(cls.fixture.__exit__)
-        agents = {"tester": manifest(), "thief": manifest("thief")}
+        agents = {"tester": manifest(), "thief": manifest("thief"), "stranger": manifest("stranger", "elsewhere__*")}
         cls.gateway = gateway(servers(fix=cls.fixture.url), agents)
         cls.addClassCleanup(cls.gateway.close_verified)
 
@@ -359,6 +359,53 @@ class Attacks(unittest.TestCase):
         status, headers, _ = self.send(*self.current(), agent=None)
         self.assertEqual(status, 401)
         self.assertEqual({k.lower(): v for k, v in headers.items()}["www-authenticate"], "Bearer")
+
+    def test_a_state_that_no_server_gave(self):
+        for forged in ("anything at all", "0" * 64 + "a state", "cordon-" + "0" * 32, 7, {"a": 1}):
+            with self.subTest(forged):
+                body, headers = self.current(name="test_input_required_result_elicitation")
+                body["params"]["requestState"] = forged
+                status, headers, answer = self.send(body, headers)
+                self.assertEqual(status, 400, answer)
+                self.assertNotIn(b"Hello", answer)
+
+    def test_a_state_is_its_calls(self):
+        """What a server gave comes back to it for the same key and tool, and for no other."""
+        name = "test_input_required_result_request_state"
+
+        def asked(agent="tester", name=name, state=None, answers=None):
+            body, headers = self.current(name=name)
+            body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = {"elicitation": {"form": {}}}
+            if state is not None:
+                body["params"].update(requestState=state, inputResponses=answers)
+            status, _, answer = self.send(body, headers, agent=agent)
+            return status, json.loads(answer)
+
+        status, first = asked()
+        self.assertEqual(status, 200, first)
+        state = first["result"]["requestState"]
+        answers = {key: {"action": "accept", "content": {"ok": True}} for key in first["result"]["inputRequests"]}
+        self.assertEqual(asked("thief", state=state, answers=answers)[0], 400)
+        self.assertEqual(asked(name="test_input_required_result_elicitation", state=state, answers=answers)[0], 400)
+        changed = state[:-1] + ("A" if state[-1] != "A" else "B")
+        self.assertEqual(asked(state=changed, answers=answers)[0], 400)
+        status, last = asked(state=state, answers=answers)
+        self.assertEqual((status, last["result"]["resultType"]), (200, "complete"), last)
+
+    def test_a_level_that_is_none(self):
+        body, headers = self.current()
+        for level, status in (("info", 200), ("ship it to evil.example", 400), (7, 400)):
+            with self.subTest(level):
+                body["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = level
+                self.assertEqual(self.send(body, headers)[0], status)
+
+    def test_a_server_of_which_an_agent_has_nothing(self):
+        for path in ("/mcp/fix", "/mcp/nowhere"):
+            with self.subTest(path):
+                body, headers = self.current()
+                status, _, answer = self.send(body, headers, agent="stranger", path=path)
+                self.assertEqual(status, 404, answer)
+                self.assertIn("there is no tool server of that name", str(answer))
 
     def test_what_no_table_knows(self):
         body, headers = self.current()

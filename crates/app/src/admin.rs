@@ -138,6 +138,7 @@ async fn works(side: &Arc<Side>) {
             () = side.held.queue.woken() => held(side).await,
             _ = count.tick() => {
                 side.held.desk.tick(side.shared.clock.now());
+                side.shared.hub.sweep();
                 for leaf in side.shared.recorder.flush_turned_away(side.shared.clock.now()) {
                     let _ = side.shared.ledger.append(leaf).await;
                 }

@@ -14,6 +14,7 @@ use crate::mcp::lists::learn_tools;
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
 use crate::mcp::questions::STATE;
+use crate::mcp::seal::Of;
 use crate::mcp::server::Server;
 use crate::mcp::target::{self, Target};
 use crate::open::Open;
@@ -84,6 +85,7 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
     };
     call.arguments = judged.arguments;
+    call.rename(&context.gate.limits);
     let (parked, inputs) = match come_back(&context, &call, message, &mut tally, now) {
         Ok(found) => found,
         Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
@@ -149,13 +151,6 @@ fn come_back(
     tally: &mut Tally,
     now: u64,
 ) -> Result<(Option<Parked>, Inputs), Refusal> {
-    let gone = || {
-        Refusal::new(
-            400,
-            Why::Wire(cordon_wire::WireCode::UnknownVariant),
-            "no call waits under this `requestState`",
-        )
-    };
     let Some(state) = message.text("requestState") else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
     };
@@ -164,8 +159,13 @@ fn come_back(
     };
     let (key, request) = (&context.asked.principal.key, call.digest());
     let fits = |p: &Parked| p.key == *key && p.request == request;
-    let parked = context.asked.worker.shared.hub.unpark(token, fits).ok_or_else(gone)?;
+    let parked = context.asked.worker.shared.hub.unpark(token, fits).ok_or_else(not_waiting)?;
     Ok((Some(parked), Vec::new()))
+}
+
+fn not_waiting() -> Refusal {
+    let why = Why::Wire(cordon_wire::WireCode::UnknownVariant);
+    Refusal::new(400, why, "no call waits under this `requestState`; make the call again without it")
 }
 
 /// Members of the parameters: key and JSON text.
@@ -183,12 +183,27 @@ fn judged_inputs(
     if let Some(node) = message.get("inputResponses") {
         out.push(("inputResponses", hands::reply(&exchange, message.raw(node), tally, now)?));
     }
-    // The server's own, and opaque: it comes back to where it is from.
-    out.extend(message.get("requestState").map(|n| ("requestState", message.raw(n).to_owned())));
+    let Some(node) = message.get("requestState") else { return Ok(out) };
+    // SECURITY: nothing goes under this name but what the server said itself.
+    let shared = &context.asked.worker.shared;
+    let of = Of::call(&context.asked.principal.key, call);
+    let sealed = message.doc().string(node).ok_or_else(not_waiting)?;
+    let state = shared.hub.seal(shared.entropy.as_ref()).open(&of, &sealed).ok_or_else(not_waiting)?;
+    out.push(("requestState", string(state)));
     Ok(out)
 }
 
 impl Call {
+    /// SECURITY: a header and a subscription name what was judged, with all that was masked in it.
+    fn rename(&mut self, limits: &cordon_wire::Limits) {
+        let key = match self.method {
+            Method::PromptsGet => "name",
+            Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => "uri",
+            _ => return,
+        };
+        self.name = member(&self.arguments, key, limits);
+    }
+
     /// What is asked, so that nothing else can be taken for it.
     pub(crate) fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
@@ -198,6 +213,13 @@ impl Call {
         }
         Digest(hash.finalize().into())
     }
+}
+
+/// A text among judged arguments.
+pub(crate) fn member(arguments: &str, key: &str, limits: &cordon_wire::Limits) -> Option<String> {
+    let tape = scan(arguments.as_bytes(), limits).ok()?;
+    let doc = Doc::new(arguments.as_bytes(), &tape);
+    doc.given(0, key).and_then(|n| doc.string(n)).map(std::borrow::Cow::into_owned)
 }
 
 /// What the server is asked.

@@ -8,6 +8,7 @@ use crate::mcp::headers;
 use crate::mcp::link::{Link, META_ABILITIES, META_LOG, META_VERSION, SESSION, VERSION};
 use crate::mcp::server::Server;
 use crate::mcp::session::{Abilities, Session};
+use crate::mcp::standing::LEVELS;
 use crate::respond;
 use crate::route::single;
 use cordon_pipeline::hands::CallExchange;
@@ -95,6 +96,13 @@ impl Context {
             Err(fail) => Err(Box::new((asked, fail))),
             Ok((revision, session)) => {
                 let manifest = gate.policy.manifest(&asked.principal.agent);
+                let log = message.meta(META_LOG).map(|n| message.doc().string(n).unwrap_or_default());
+                if session.is_none() && log.as_ref().is_some_and(|l| !LEVELS.contains(&l.as_ref())) {
+                    let text =
+                        format!("`_meta` names no level of a log; the levels are {}", LEVELS.join(", "));
+                    let fail = Fail::new(400, Why::Header, ErrorCode::InvalidParams, text);
+                    return Err(Box::new((asked, fail)));
+                }
                 let (abilities, log) = match &session {
                     Some(session) => (session.abilities.clone(), None),
                     None => (
@@ -102,10 +110,7 @@ impl Context {
                             .meta(META_ABILITIES)
                             .map(|n| abilities(message.doc(), n, manifest))
                             .unwrap_or_default(),
-                        message
-                            .meta(META_LOG)
-                            .and_then(|n| message.doc().string(n))
-                            .map(std::borrow::Cow::into_owned),
+                        log.map(std::borrow::Cow::into_owned),
                     ),
                 };
                 Ok(Self { asked, gate, one, revision, session, abilities, log, headers: headers.clone() })
@@ -183,14 +188,7 @@ impl Context {
         }
         let all = self.asked.worker.shared.hub.servers();
         let Some(manifest) = self.manifest() else { return Vec::new() };
-        let usable = |id: &ServerId| {
-            let prefix = format!("{id}__");
-            manifest.tools.iter().any(|t| match t.name.strip_suffix('*') {
-                Some(glob) => glob.starts_with(&prefix) || prefix.starts_with(glob),
-                None => t.name.starts_with(&prefix),
-            })
-        };
-        all.values().filter(|s| usable(s.id())).cloned().collect()
+        all.values().filter(|s| uses(manifest, s.id())).cloned().collect()
     }
 
     /// Whether names carry their server's.
@@ -287,6 +285,15 @@ pub(crate) fn plain_error(
     respond::json(status, asked.dialect, asked.id, cordon_wire::mcp::error(id, code, message))
 }
 
+/// Whether a manifest lists anything of a server.
+pub(crate) fn uses(manifest: &Manifest, server: &ServerId) -> bool {
+    let prefix = format!("{server}__");
+    manifest.tools.iter().any(|t| match t.name.strip_suffix('*') {
+        Some(glob) => glob.starts_with(&prefix) || prefix.starts_with(glob),
+        None => t.name.starts_with(&prefix),
+    })
+}
+
 /// A request that says all by itself: its envelope, and headers that agree with it.
 fn stateless(
     headers: &HeaderMap,
@@ -318,17 +325,21 @@ fn unsupported(requested: &str) -> Fail {
     Fail { data: Some(data), ..fail }
 }
 
-/// What a client can do, as far as the manifest lets servers ask for it.
+/// What a client can do, as far as the manifest lets servers ask for it. SECURITY: told in the gateway's own words; a
+/// client's would be a way to servers that nobody looks into.
 pub(crate) fn abilities(doc: Doc<'_>, node: u32, manifest: Option<&Manifest>) -> Abilities {
-    let of = |key: &str, what: Interaction| {
-        let value = doc.given(node, key).filter(|v| doc.kind(*v) == Kind::Object)?;
+    let object = |node: u32, key: &str| doc.given(node, key).filter(|v| doc.kind(*v) == Kind::Object);
+    let of = |key: &str, what: Interaction, known: &[&str]| {
+        let value = object(node, key)?;
         let allowed = manifest.is_some_and(|m| m.mcp.contains(&what));
-        allowed.then(|| String::from_utf8_lossy(doc.raw(value)).into_owned())
+        let parts: Vec<String> =
+            known.iter().filter(|k| object(value, k).is_some()).map(|k| format!("\"{k}\":{{}}")).collect();
+        allowed.then(|| format!("{{{}}}", parts.join(",")))
     };
     Abilities {
-        elicitation: of("elicitation", Interaction::Elicitation),
-        sampling: of("sampling", Interaction::Sampling),
-        roots: of("roots", Interaction::Roots),
+        elicitation: of("elicitation", Interaction::Elicitation, &["form", "url"]),
+        sampling: of("sampling", Interaction::Sampling, &["context", "tools"]),
+        roots: of("roots", Interaction::Roots, &[]),
     }
 }
 

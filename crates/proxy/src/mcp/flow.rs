@@ -173,7 +173,8 @@ impl Flow {
     /// Goes on by itself, and leaves events that the client reads, now or when it comes back.
     fn detach(mut self, session: &Session) -> Response<OutBody> {
         let (request, dialect) = (self.context.asked.id, self.context.asked.dialect);
-        let kept = session.open_stream(self.primed.unwrap_or(RETRY));
+        let shelf = self.context.asked.worker.shared.hub.shelf.clone();
+        let kept = session.open_stream(self.primed.unwrap_or(RETRY), &shelf);
         let reader = Reader::new(kept.clone(), None);
         if let Some(replies) = &mut self.replies {
             replies.on_break = Some(kept.clone());

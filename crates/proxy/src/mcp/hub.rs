@@ -2,12 +2,14 @@
 
 use crate::mcp::link::Link;
 use crate::mcp::park::Parked;
+use crate::mcp::resume::Shelf;
+use crate::mcp::seal::Seal;
 use crate::mcp::server::{Server, ServerSettings};
 use crate::mcp::session::Session;
 use arc_swap::ArcSwap;
 use cordon_types::{Entropy, KeyId, ServerId};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -31,6 +33,9 @@ pub struct Hub {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     links: Mutex<Links>,
     parked: Mutex<HashMap<String, Parked>>,
+    /// What is kept of calls' event streams.
+    pub(crate) shelf: Arc<Shelf>,
+    seal: OnceLock<Seal>,
 }
 
 impl Hub {
@@ -73,8 +78,8 @@ impl Hub {
         entropy: &dyn Entropy,
         make: impl FnOnce(String) -> Session,
     ) -> Option<Arc<Session>> {
+        self.sweep();
         let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, s| s.idle() < SESSION_IDLE);
         let session = Arc::new(make(token(entropy)));
         let of_key = sessions.values().filter(|s| s.key == session.key).count();
         if sessions.len() >= MAX_SESSIONS || of_key >= MAX_SESSIONS_OF_KEY {
@@ -82,6 +87,27 @@ impl Hub {
         }
         sessions.insert(session.id.clone(), session.clone());
         Some(session)
+    }
+
+    /// Ends what nobody used for long, and lets go of what waited in vain: programs run for them.
+    pub fn sweep(&self) {
+        let mut idle = Vec::new();
+        lock(&self.sessions).retain(|_, session| {
+            let kept = session.idle() < SESSION_IDLE;
+            if !kept {
+                idle.push(session.clone());
+            }
+            kept
+        });
+        idle.iter().for_each(|session| session.end());
+        lock(&self.links).retain(|_, (link, used)| used.elapsed() < LINK_IDLE && !link.is_over());
+        let now = Instant::now();
+        lock(&self.parked).retain(|_, parked| parked.until > now);
+    }
+
+    /// What servers' states are sealed with, for as long as this process lives.
+    pub(crate) fn seal(&self, entropy: &dyn Entropy) -> &Seal {
+        self.seal.get_or_init(|| Seal::new(entropy))
     }
 
     /// The session of that id, for the key that opened it. SECURITY: another key's id is as unknown as none.
@@ -101,10 +127,9 @@ impl Hub {
     /// The connection that clients of this key without sessions share.
     pub(crate) fn link(&self, key: &KeyId, server: &ServerId) -> Option<Arc<Link>> {
         let mut links = lock(&self.links);
-        links.retain(|_, (link, used)| used.elapsed() < LINK_IDLE && !link.is_over());
         let (link, used) = links.get_mut(&(key.clone(), server.clone()))?;
         *used = Instant::now();
-        Some(link.clone())
+        Some(link.clone()).filter(|link| !link.is_over())
     }
 
     /// Keeps such a connection.
@@ -125,8 +150,6 @@ impl Hub {
     /// Keeps a call that waits for its client's input; the token under which it is found, once.
     pub(crate) fn park(&self, entropy: &dyn Entropy, parked: Parked) -> Option<String> {
         let mut all = lock(&self.parked);
-        let now = Instant::now();
-        all.retain(|_, p| p.until > now);
         if all.len() >= MAX_PARKED {
             return None;
         }

@@ -8,6 +8,7 @@
 
 use crate::body::{Broken, OutBody};
 use crate::call::Asked;
+use crate::mcp::calls::member;
 use crate::mcp::context::{Context, Fail};
 use crate::mcp::flow::event_of;
 use crate::mcp::link::{Ask, Link, Words, object};
@@ -156,8 +157,9 @@ async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
         };
         let judged = hands::call(&exchange, &arguments, &mut Tally::default(), now);
         let Ok(judged) = judged else { return false };
+        let Some(judged_uri) = member(&judged.arguments, "uri", &context.gate.limits) else { return false };
         let entry = by_server.entry(target.server.id().clone()).or_default();
-        entry.0.push(target.name);
+        entry.0.push(judged_uri);
         entry.1 = Some(Arc::new(judged.permit));
         true
     });

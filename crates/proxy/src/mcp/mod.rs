@@ -25,6 +25,7 @@ mod park;
 mod questions;
 mod replies;
 mod resume;
+mod seal;
 mod server;
 mod session;
 mod standing;
@@ -54,9 +55,13 @@ pub(crate) async fn handle(
         return Err(call::refuse(&asked, Operation::McpSession, refusal).await);
     }
     let servers = shared.hub.servers();
+    let gate = shared.gate.load_full();
+    let manifest = gate.policy.manifest(&asked.principal.agent);
     let one = match &server {
         None => None,
-        Some(id) => match servers.get(id) {
+        // SECURITY: one answer for a server that is not there and one of which the agent has nothing, so that nobody
+        // learns of it, or starts it, who may not use it.
+        Some(id) => match servers.get(id).filter(|_| manifest.is_some_and(|m| context::uses(m, id))) {
             Some(server) => Some(server.clone()),
             None => {
                 let refusal = Refusal::new(404, Why::Route, "there is no tool server of that name here");

@@ -14,10 +14,11 @@ use crate::mcp::failure::Failure;
 use crate::mcp::flow::Flow;
 use crate::mcp::link::{Words, object};
 use crate::mcp::park::Parked;
+use crate::mcp::seal::Of;
 use bytes::Bytes;
 use cordon_pipeline::{End, Refusal, Tally, Why};
 use cordon_policy::Interaction;
-use cordon_wire::json::{Doc, Kind};
+use cordon_wire::json::{Doc, Kind, scan};
 use cordon_wire::mcp::{
     Edits, ErrorCode, Id, Message, MessageKind, error, render, request, response, string,
 };
@@ -277,7 +278,7 @@ pub(crate) async fn input_required(flow: &mut Flow, message: Message) {
     let mut tally = Tally { received: message.len() as u64, ..Tally::default() };
     let now = flow.now();
     let words = convert::words(&flow.exchange, &message, &mut tally, now, |_, _, _| {});
-    match words {
+    match words.and_then(|result| sealed(flow, result)) {
         Ok(result) => {
             tally.released = result.len() as u64;
             flow.open.tally.take(tally);
@@ -299,4 +300,22 @@ fn may_all(flow: &Flow, message: &Message) -> bool {
         let method = doc.given(value, "method").and_then(|m| doc.string(m));
         method.and_then(|m| ability(&m)).is_some_and(|what| flow.context.allows(what))
     })
+}
+
+/// The result with its `requestState` sealed. SECURITY: after its inspection, so that what was masked stays so.
+fn sealed(flow: &Flow, result: String) -> Result<String, Refusal> {
+    let shared = &flow.context.asked.worker.shared;
+    let tape = scan(result.as_bytes(), &flow.context.gate.limits).map_err(Refusal::from_wire)?;
+    let doc = Doc::new(result.as_bytes(), &tape);
+    let Some(state) = doc.given(0, "requestState") else { return Ok(result) };
+    let broken = || {
+        let why = Why::Upstream("input_required");
+        Refusal::new(502, why, "the tool server's `requestState` is not a string")
+    };
+    let text = doc.string(state).ok_or_else(broken)?;
+    let of = Of::call(&flow.context.asked.principal.key, &flow.call);
+    let closed = shared.hub.seal(shared.entropy.as_ref()).close(&of, &text);
+    let mut edits = Edits::default();
+    edits.replace(state, string(&closed));
+    Ok(render(doc, 0, &edits))
 }

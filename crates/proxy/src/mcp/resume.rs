@@ -3,15 +3,16 @@
 //! ```text
 //! call (its own task) --events, numbered--> kept --reader--> the POST's answer, or a GET with `Last-Event-ID`
 //! ```
-//! What always holds: a client that loses its connection loses no event and cancels nothing; what is kept is bounded,
-//! and goes with the session.
+//! What always holds: a client that loses its connection loses no event and cancels nothing; what is kept is bounded, of
+//! one call and of all together ([`Shelf`]), and goes with the session.
 
 use crate::body::Broken;
 use crate::mcp::flow::event_of;
 use crate::mcp::hub::lock;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,10 +20,37 @@ use tokio::time::Instant;
 /// Most events kept of one call, and most bytes.
 const MAX_EVENTS: usize = 1_024;
 const MAX_BYTES: usize = 8 << 20;
+/// Most bytes kept of all calls; beyond, streams that are over go, the oldest first.
+const MAX_SHELF_BYTES: usize = 256 << 20;
 /// How long a stream that is over is kept.
 const KEPT: Duration = Duration::from_secs(300);
 /// A comment on a stream that says nothing else.
 const PULSE: Duration = Duration::from_secs(15);
+
+/// What is kept over all sessions.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    bytes: AtomicUsize,
+    /// Streams that are over, the oldest first.
+    over: Mutex<VecDeque<Weak<CallStream>>>,
+}
+
+impl Shelf {
+    /// Takes a stream that is over, and lets go of those that are too old or too much.
+    fn put(&self, stream: &Arc<CallStream>) {
+        let mut over = lock(&self.over);
+        over.push_back(Arc::downgrade(stream));
+        while let Some(oldest) = over.front() {
+            if let Some(stream) = oldest.upgrade() {
+                if !stream.is_stale() && self.bytes.load(Ordering::Relaxed) <= MAX_SHELF_BYTES {
+                    return;
+                }
+                stream.forget();
+            }
+            over.pop_front();
+        }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -30,6 +58,8 @@ struct State {
     bytes: usize,
     last: u64,
     over: Option<Instant>,
+    /// Its events are not kept any more.
+    forgotten: bool,
     /// Readers that began before the last cut end.
     cuts: u64,
 }
@@ -41,11 +71,18 @@ pub(crate) struct CallStream {
     retry: u64,
     state: Mutex<State>,
     changed: watch::Sender<()>,
+    shelf: Arc<Shelf>,
+}
+
+impl Drop for CallStream {
+    fn drop(&mut self) {
+        self.forget();
+    }
 }
 
 impl CallStream {
-    pub(crate) fn new(number: u64, retry: u64) -> Self {
-        Self { number, retry, state: Mutex::default(), changed: watch::Sender::new(()) }
+    pub(crate) fn new(number: u64, retry: u64, shelf: Arc<Shelf>) -> Self {
+        Self { number, retry, state: Mutex::default(), changed: watch::Sender::new(()), shelf }
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -57,20 +94,37 @@ impl CallStream {
         let mut state = lock(&self.state);
         state.last += 1;
         let number = state.last;
+        let before = state.bytes;
         state.bytes += message.len();
         state.events.push_back((number, message));
         while state.events.len() > MAX_EVENTS || (state.bytes > MAX_BYTES && state.events.len() > 1) {
             let Some((_, old)) = state.events.pop_front() else { break };
             state.bytes -= old.len();
         }
+        self.shelf.bytes.fetch_add(state.bytes, Ordering::Relaxed);
+        self.shelf.bytes.fetch_sub(before, Ordering::Relaxed);
         drop(state);
         self.changed.send_replace(());
     }
 
     /// Nothing more comes.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(self: &Arc<Self>) {
         lock(&self.state).over = Some(Instant::now());
         self.changed.send_replace(());
+        self.shelf.put(self);
+    }
+
+    /// Lets go of its events.
+    fn forget(&self) {
+        let mut state = lock(&self.state);
+        state.forgotten = true;
+        state.events.clear();
+        self.shelf.bytes.fetch_sub(std::mem::take(&mut state.bytes), Ordering::Relaxed);
+    }
+
+    /// Whether its events are there for a client that comes back.
+    pub(crate) fn is_kept(&self) -> bool {
+        !lock(&self.state).forgotten
     }
 
     /// The server closed its stream for a while: so does Cordon.
@@ -136,4 +190,39 @@ impl Reader {
 pub(crate) fn position(id: &str) -> Option<(u64, u64)> {
     let (call, event) = id.split_once('-')?;
     Some((call.parse().ok()?, event.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(shelf: &Arc<Shelf>, bytes: usize) -> Arc<CallStream> {
+        let stream = Arc::new(CallStream::new(1, 0, shelf.clone()));
+        stream.push(vec![b'x'; bytes].into());
+        stream
+    }
+
+    #[tokio::test]
+    async fn all_streams_together_stay_within_their_bound() {
+        let shelf = Arc::new(Shelf::default());
+        let running = stream(&shelf, MAX_BYTES);
+        let over: Vec<_> = (0..40).map(|_| stream(&shelf, MAX_BYTES)).collect();
+        over.iter().for_each(CallStream::finish);
+        assert!(shelf.bytes.load(Ordering::Relaxed) <= MAX_SHELF_BYTES);
+        assert!(running.is_kept(), "a call under way keeps its events");
+        let kept: Vec<bool> = over.iter().map(|s| s.is_kept()).collect();
+        assert!(!kept[0] && kept[39], "the oldest go first: {kept:?}");
+        drop((over, running));
+        assert_eq!(shelf.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nobody_came_back_to_goes_with_the_next() {
+        let shelf = Arc::new(Shelf::default());
+        let old = stream(&shelf, 10);
+        old.finish();
+        tokio::time::advance(KEPT + Duration::from_secs(1)).await;
+        stream(&shelf, 10).finish();
+        assert!(!old.is_kept());
+    }
 }

@@ -5,12 +5,12 @@
 
 use crate::mcp::hub::lock;
 use crate::mcp::link::Link;
-use crate::mcp::resume::CallStream;
+use crate::mcp::resume::{CallStream, Shelf};
 use bytes::Bytes;
 use cordon_types::{KeyId, ServerId};
 use cordon_wire::mcp::{Id, Message, Revision};
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
@@ -72,8 +72,8 @@ pub(crate) struct Session {
     followed: Mutex<BTreeSet<(ServerId, String)>>,
     next: AtomicU64,
     over: watch::Sender<bool>,
-    /// A standing stream is open.
-    pub streaming: AtomicBool,
+    /// The standing stream that is open; 0: none.
+    standing: AtomicU64,
 }
 
 impl Session {
@@ -101,7 +101,7 @@ impl Session {
             followed: Mutex::default(),
             next: AtomicU64::new(1),
             over: watch::Sender::new(false),
-            streaming: AtomicBool::new(false),
+            standing: AtomicU64::new(0),
         }
     }
 
@@ -123,7 +123,28 @@ impl Session {
     }
 
     pub(crate) fn idle(&self) -> Duration {
-        if self.streaming.load(Ordering::Relaxed) { Duration::ZERO } else { lock(&self.used).elapsed() }
+        if self.standing.load(Ordering::Relaxed) == 0 { lock(&self.used).elapsed() } else { Duration::ZERO }
+    }
+
+    /// Opens a standing stream; its number. An older one may be a connection that nobody knows to be dead: the new one
+    /// takes its place, since an event goes to one stream.
+    pub(crate) fn stand(&self) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.standing.store(number, Ordering::Release);
+        self.news.notify_waiters();
+        number
+    }
+
+    /// Whether that standing stream is the session's still.
+    pub(crate) fn stands(&self, number: u64) -> bool {
+        self.standing.load(Ordering::Acquire) == number
+    }
+
+    /// That standing stream is over.
+    pub(crate) fn fall(&self, number: u64) {
+        // Another one has taken its place: then nothing changes.
+        let _ = self.standing.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
+        self.touch();
     }
 
     /// Ends it: its streams close, its connections to servers are let go.
@@ -208,17 +229,18 @@ impl Session {
     }
 
     /// A stream that the client can come back to.
-    pub(crate) fn open_stream(&self, retry: u64) -> Arc<CallStream> {
-        let stream = Arc::new(CallStream::new(self.next.fetch_add(1, Ordering::Relaxed), retry));
+    pub(crate) fn open_stream(&self, retry: u64, shelf: &Arc<Shelf>) -> Arc<CallStream> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let stream = Arc::new(CallStream::new(number, retry, shelf.clone()));
         let mut streams = lock(&self.streams);
-        streams.retain(|_, s| !s.is_stale());
+        streams.retain(|_, s| s.is_kept() && !s.is_stale());
         streams.insert(stream.number(), stream.clone());
         stream
     }
 
     /// The stream of that number.
     pub(crate) fn stream(&self, number: u64) -> Option<Arc<CallStream>> {
-        lock(&self.streams).get(&number).cloned()
+        lock(&self.streams).get(&number).filter(|s| s.is_kept()).cloned()
     }
 
     /// A call under way, so that it can be cancelled by its id.

@@ -21,7 +21,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::{HeaderMap, Response};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A comment on a stream that says nothing else, so that what stands between does not take it for dead.
@@ -91,15 +90,12 @@ pub(crate) async fn open(
         return Ok(respond::events(asked.dialect, asked.id, OutBody::Stream(body.boxed())));
     }
     let after = last.and_then(|v| v.parse::<u64>().ok());
-    if session.streaming.swap(true, Ordering::AcqRel) {
-        // The old one may be a connection that nobody knows to be dead: the new one takes its place.
-        session.news.notify_waiters();
-    }
     let state = Stream {
         over: session.over(),
         last: after.unwrap_or_else(|| session.last_event()),
         draining: asked.worker.shared.draining.clone(),
         kills: asked.worker.shared.kill_signal.clone(),
+        number: session.stand(),
         session,
         begun: false,
         asked,
@@ -111,6 +107,7 @@ pub(crate) async fn open(
 
 struct Stream {
     session: Arc<Session>,
+    number: u64,
     over: tokio::sync::watch::Receiver<bool>,
     draining: tokio::sync::watch::Receiver<bool>,
     kills: tokio::sync::watch::Receiver<u64>,
@@ -121,8 +118,7 @@ struct Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.session.streaming.store(false, Ordering::Release);
-        self.session.touch();
+        self.session.fall(self.number);
     }
 }
 
@@ -132,6 +128,9 @@ impl Stream {
             return Some(Ok(Bytes::from_static(b": open\n\n")));
         }
         loop {
+            if !self.session.stands(self.number) {
+                return None;
+            }
             if let Some(kept) = self.session.after(self.last) {
                 self.last = kept.number;
                 let mut out = format!("id: {}\n", kept.number).into_bytes();
@@ -267,10 +266,12 @@ fn note(session: &Session, link: &Link, message: &Message, joined: bool) {
     }
 }
 
+/// The levels of servers' logs.
+pub(crate) const LEVELS: [&str; 8] =
+    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
 /// From which level on the servers' log is wanted.
 pub(crate) async fn set_level(context: Context, id: &Id, message: &Message) -> Response<OutBody> {
-    const LEVELS: [&str; 8] =
-        ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
     let level = message.text("level").filter(|l| LEVELS.contains(&l.as_str()));
     let Some(level) = level else {
         let fail = Fail::new(400, Why::Header, ErrorCode::InvalidParams, "there is no such level");
