@@ -17,6 +17,7 @@ pub mod demo;
 pub mod error;
 pub mod evidence;
 pub mod gullible;
+pub mod interfaces;
 pub mod load;
 pub mod logging;
 pub mod mcp;

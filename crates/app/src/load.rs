@@ -2,6 +2,7 @@
 
 use crate::data::read;
 use crate::error::AppError;
+use crate::interfaces::Interfaces;
 use cordon_config::Config;
 use cordon_detect::{Detectors, Guards};
 use cordon_ledger::Catalogue;
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub catalogue: Catalogue,
     /// Who cosigns the ledger, if anybody.
     pub(crate) witnessing: Option<crate::witnessing::Plan>,
+    /// HTTP interfaces whose operations are tools.
+    pub(crate) interfaces: Interfaces,
 }
 
 /// Loads `cordon.toml` and what it points to. Errors with every problem of every file; a file that cannot be read is
@@ -45,11 +48,13 @@ pub fn load(root: &Path) -> Result<Loaded, AppError> {
     let catalogue = catalogue(&manifests, &own);
     let witnessing = crate::witnessing::load(root, &config).map_err(|p| problems.extend(p)).unwrap_or(None);
     let policy = PolicySet::build(manifests, own, &names).map_err(|p| problems.extend(p.0));
+    let interfaces = crate::interfaces::load(root, &config, &mut problems);
     match (policy, detectors) {
         (Ok(policy), Ok(detectors)) if problems.is_empty() => {
             let catalogue = catalogue(policy.policy_ids());
             let guards = crate::settings::guards(&config);
-            Ok(Loaded { config, policy, detectors: Arc::new(detectors), guards, catalogue, witnessing })
+            let detectors = Arc::new(detectors);
+            Ok(Loaded { config, policy, detectors, guards, catalogue, witnessing, interfaces })
         }
         _ => Err(AppError::Problems(Problems(problems))),
     }

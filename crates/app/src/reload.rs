@@ -23,6 +23,8 @@ pub(crate) struct Reloader {
     clock: Arc<dyn Clock>,
     lasting: Lasting,
     seen: Mutex<Stamp>,
+    /// Documents that the config names.
+    documents: Mutex<Vec<PathBuf>>,
 }
 
 /// What the files looked like: name, size and time of each. Polled, because a watch would miss the renames of
@@ -37,8 +39,17 @@ impl Reloader {
         clock: Arc<dyn Clock>,
         lasting: Lasting,
     ) -> Self {
-        let seen = Mutex::new(stamp(root));
-        Self { root: root.to_owned(), shared, threads, clock, lasting, seen }
+        let documents = crate::interfaces::files(root).unwrap_or_default();
+        let seen = Mutex::new(stamp(root, &documents));
+        Self {
+            root: root.to_owned(),
+            shared,
+            threads,
+            clock,
+            lasting,
+            seen,
+            documents: Mutex::new(documents),
+        }
     }
 
     /// The data directory.
@@ -48,11 +59,15 @@ impl Reloader {
 
     /// Reloads if a file changed since the last look.
     pub(crate) fn look(&self) {
-        let now = stamp(&self.root);
         let changed = {
+            let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let changed = *seen != now;
-            *seen = now;
+            let changed = *seen != stamp(&self.root, &documents);
+            if changed {
+                // From a config that cannot be read, nobody learns which they are now.
+                *documents = crate::interfaces::files(&self.root).unwrap_or_else(|| documents.clone());
+                *seen = stamp(&self.root, &documents);
+            }
             changed
         };
         if changed {
@@ -106,7 +121,7 @@ impl Reloader {
         for (thread, tools) in threads.iter().zip(tools) {
             thread.worker.replace_tools(tools);
         }
-        self.shared.hub.set_servers(settings::servers(&self.root, &loaded.config));
+        self.shared.hub.set_servers(settings::servers(&self.root, &loaded));
         for (thread, client) in threads.iter().zip(clients) {
             thread.worker.replace_upstream(client);
         }
@@ -132,7 +147,7 @@ pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> 
     }
 }
 
-fn stamp(root: &Path) -> Stamp {
+fn stamp(root: &Path, documents: &[PathBuf]) -> Stamp {
     let mut stamp = Vec::new();
     let mut note = |path: PathBuf| {
         if let Ok(meta) = std::fs::metadata(&path) {
@@ -140,6 +155,7 @@ fn stamp(root: &Path) -> Stamp {
         }
     };
     note(root.join("cordon.toml"));
+    documents.iter().cloned().for_each(&mut note);
     for dir in ["agents", "policies"] {
         let entries = std::fs::read_dir(root.join(dir)).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();

@@ -313,7 +313,7 @@ impl Parts {
             limits: settings::proxy_limits(&loaded.config),
             trusted_hosts: loaded.config.listen.trusted_hosts.clone().into(),
             loopback: loaded.config.listen.address.ip().is_loopback(),
-            hub: Hub::new(settings::servers(dir.root(), &loaded.config)),
+            hub: Hub::new(settings::servers(dir.root(), loaded)),
             metrics,
             draining: is_draining,
             in_flight: AtomicUsize::new(0),

@@ -3,7 +3,11 @@
 use crate::builtin::Gullible;
 use crate::data;
 use crate::error::AppError;
-use cordon_config::{Config, Credential, Durability, ServerWay, ToolServer, Upstream, UpstreamKind};
+use crate::interfaces::Interfaces;
+use crate::load::Loaded;
+use cordon_config::{
+    Config, Credential, CredentialAs, Durability, ServerWay, ToolServer, Upstream, UpstreamKind,
+};
 use cordon_detect::{Guards, Pattern, Settings, Term};
 use cordon_pipeline::{Model, ModelTable, Price};
 use cordon_policy::Budgets;
@@ -167,12 +171,27 @@ fn upstream(root: &Path, config: &Config, u: &Upstream) -> Result<cordon_upstrea
 }
 
 /// The tool servers, as the hub takes them.
-pub(crate) fn servers(root: &Path, config: &Config) -> Vec<ServerSettings> {
-    config.servers.iter().map(|s| server(root, s)).collect()
+pub(crate) fn servers(root: &Path, loaded: &Loaded) -> Vec<ServerSettings> {
+    loaded.config.servers.iter().map(|s| server(root, s, &loaded.interfaces)).collect()
 }
 
-fn server(root: &Path, s: &ToolServer) -> ServerSettings {
-    let transport = match &s.way {
+fn server(root: &Path, s: &ToolServer, interfaces: &Interfaces) -> ServerSettings {
+    let transport = match (&s.way, interfaces.get(&s.id)) {
+        (_, Some(interface)) => Transport::OpenApi(interface.clone()),
+        (way, None) => transport(root, s, way),
+    };
+    ServerSettings {
+        id: s.id.clone(),
+        transport,
+        result_bytes: s.result_bytes,
+        timeout: s.timeout,
+        concurrent: s.concurrent,
+        restarts: s.restarts,
+    }
+}
+
+fn transport(root: &Path, s: &ToolServer, way: &ServerWay) -> Transport {
+    match way {
         ServerWay::Http { sse: true, .. } => Transport::Sse,
         ServerWay::Http { .. } => Transport::Http,
         ServerWay::Stdio { command, env, directory } => {
@@ -185,14 +204,6 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
             let directory = directory.as_ref().map_or_else(|| PathBuf::from("/"), |d| root.join(d));
             Transport::Stdio(ChildSettings { program, args, env, directory, max_line: s.result_bytes })
         }
-    };
-    ServerSettings {
-        id: s.id.clone(),
-        transport,
-        result_bytes: s.result_bytes,
-        timeout: s.timeout,
-        concurrent: s.concurrent,
-        restarts: s.restarts,
     }
 }
 
@@ -209,7 +220,10 @@ fn tool_server(
     config: &Config,
     s: &ToolServer,
 ) -> Result<Option<(ServerId, cordon_upstream::Settings)>, AppError> {
-    let ServerWay::Http { url, credential: from, allow_private, allow, ca_file, headers, .. } = &s.way else {
+    let ServerWay::Http {
+        url, credential: from, allow_private, allow, ca_file, headers, credential_as, ..
+    } = &s.way
+    else {
         return Ok(None);
     };
     let bad = |reason: String| AppError::Credential { upstream: s.id.to_string(), reason };
@@ -217,7 +231,14 @@ fn tool_server(
     let target = Target::Url(BaseUrl::parse(&url.to_string()).map_err(bad)?);
     let mut settings = cordon_upstream::Settings::new(id, target);
     settings.credential = credential(root, from).map_err(bad)?.map(cordon_upstream::Credential::new);
-    settings.auth = if settings.credential.is_some() { AuthStyle::Bearer } else { AuthStyle::None };
+    settings.auth = match (&settings.credential, credential_as) {
+        (None, _) => AuthStyle::None,
+        (Some(_), CredentialAs::Bearer) => AuthStyle::Bearer,
+        (Some(_), CredentialAs::Basic) => AuthStyle::Basic,
+        (Some(_), CredentialAs::Header(name)) => {
+            AuthStyle::Header(HeaderName::from_bytes(name.as_bytes()).map_err(|e| bad(e.to_string()))?)
+        }
+    };
     settings.allow_private = *allow_private;
     settings.allow.clone_from(allow);
     settings.ca = ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?;

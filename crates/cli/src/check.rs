@@ -13,9 +13,23 @@ pub(crate) fn check(root: &Path, json: bool) -> anyhow::Result<ExitCode> {
             let agents = loaded.policy.agents().count();
             let models = loaded.config.models.len();
             if json {
-                output::json(&json!({"ok": true, "agents": agents, "models": models, "problems": []}));
+                let interfaces: Vec<Value> = loaded
+                    .interfaces()
+                    .iter()
+                    .map(|i| {
+                        let skipped: Vec<String> = i.skipped.iter().map(ToString::to_string).collect();
+                        json!({"server": i.server.as_str(), "tools": i.tools, "skipped": skipped})
+                    })
+                    .collect();
+                output::json(&json!({
+                    "ok": true, "agents": agents, "models": models, "interfaces": interfaces, "problems": []
+                }));
             } else {
                 output::line(&format!("no problems: {agents} agents, {models} models"));
+                for i in loaded.interfaces() {
+                    output::line(&format!("server {}: {} operations are tools", i.server, i.tools));
+                    i.skipped.iter().for_each(|p| output::line(&format!("  no tool: {p}")));
+                }
             }
             return Ok(ExitCode::SUCCESS);
         }

@@ -4,6 +4,7 @@
 use crate::output;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use cordon_app::interfaces::describe;
 use cordon_app::mcp::import::{Restored, Sources, plan, restore};
 use cordon_app::mcp::operator::{Wanted, find, free_id, lines, listed};
 use cordon_app::mcp::wrap::{Gateway, bridge};
@@ -17,6 +18,8 @@ pub(crate) enum Mcp {
     Wrap(Wrap),
     /// Show which local clients' servers would go through the gateway; with `--write`, make it so.
     Import(Import),
+    /// List what tools an OpenAPI document becomes, as lines for a manifest.
+    Openapi(Openapi),
     /// Put back the clients' configurations of before an import.
     Restore {
         /// The backup's folder; the newest without.
@@ -50,6 +53,18 @@ pub(crate) struct Wrap {
 }
 
 #[derive(Args)]
+pub(crate) struct Openapi {
+    /// The document: JSON or YAML.
+    file: PathBuf,
+    /// The server's id in the operator's file.
+    #[arg(long, value_name = "ID", default_value = "api")]
+    server: String,
+    /// Which operations, as in `operations` of the operator's file. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    operation: Vec<String>,
+}
+
+#[derive(Args)]
 pub(crate) struct Import {
     /// A file with the agent's key, for the clients (`cordon key create --agent NAME --out FILE` makes one).
     #[arg(long, value_name = "FILE")]
@@ -69,6 +84,7 @@ pub(crate) fn mcp(root: &Path, default_root: bool, command: &Mcp) -> anyhow::Res
     match command {
         Mcp::Wrap(options) => wrap(root, options),
         Mcp::Import(options) => import(root, default_root, options),
+        Mcp::Openapi(options) => openapi(options),
         Mcp::Restore { backup, force } => {
             let mut left = false;
             for (path, what) in restore(root, backup.as_deref(), *force)? {
@@ -83,6 +99,31 @@ pub(crate) fn mcp(root: &Path, default_root: bool, command: &Mcp) -> anyhow::Res
             Ok(if left { ExitCode::from(3) } else { ExitCode::SUCCESS })
         }
     }
+}
+
+/// What an operation does is for the operator to say: the lines name it, and leave the effect open.
+fn openapi(options: &Openapi) -> anyhow::Result<ExitCode> {
+    let (operations, skipped) = describe(&options.file, &options.operation)?;
+    for operation in &operations {
+        let arguments: Vec<String> =
+            operation.arguments.iter().map(|(name, position)| format!("{name} ({position})")).collect();
+        let route = format!("{} {}: {}", operation.method, operation.path, arguments.join(", "));
+        output::line(&format!("# {}", visible(&route)));
+        output::line(&format!("[[tools]]\nname = \"{}__{}\"", options.server, operation.tool));
+        output::line(
+            "# effect = \"read\", \"write\", \"send\", \"execute\" or \"spend\": until you say it, calls are refused\n",
+        );
+    }
+    for problem in &skipped {
+        output::note(&format!("no tool: {problem}"));
+    }
+    output::note(&format!("{} operations, {} that can be no tools", operations.len(), skipped.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A document's words for a terminal: on one line, and nothing that acts on it.
+fn visible(text: &str) -> String {
+    text.chars().flat_map(char::escape_debug).collect()
 }
 
 /// SECURITY: nothing is started here, whatever stands behind `--`: the words are only looked up.

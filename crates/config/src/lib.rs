@@ -23,9 +23,9 @@ mod upstreams;
 pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
-    Approvals, Config, Credential, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log,
-    LogFormat, LogLevel, Model, ModelBudget, Pattern, Policies, Price, ServerWay, Term, Tls, ToolServer,
-    Upstream, UpstreamKind, UpstreamTimeouts, Webhook, Witnesses,
+    Approvals, Config, Credential, CredentialAs, Durability, Failure, FailureMode, Inspection, Ledger,
+    Listen, Log, LogFormat, LogLevel, Model, ModelBudget, OpenApi, Pattern, Policies, Price, ServerWay, Term,
+    Tls, ToolServer, Upstream, UpstreamKind, UpstreamTimeouts, Webhook, Witnesses,
 };
 pub use starter::{starter, starter_manifest};
 

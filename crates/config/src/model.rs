@@ -198,6 +198,10 @@ pub enum ServerWay {
         ca_file: Option<String>,
         /// Fixed headers sent with every call. Never a credential.
         headers: Vec<(String, String)>,
+        /// How it takes its credential.
+        credential_as: CredentialAs,
+        /// It is no tool server but an HTTP interface, whose operations become tools.
+        openapi: Option<OpenApi>,
     },
     /// A program that Cordon starts.
     Stdio {
@@ -208,6 +212,26 @@ pub enum ServerWay {
         /// Where it runs; the data directory when not written.
         directory: Option<String>,
     },
+}
+
+/// How a server takes its credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialAs {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `Authorization: Basic`, of `user:password`.
+    Basic,
+    /// In a header of that name, lower case, alone.
+    Header(String),
+}
+
+/// The document of an HTTP interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenApi {
+    /// Its file, relative to the directory of the config file.
+    pub file: String,
+    /// Patterns of the operations that become tools; all where there are none.
+    pub operations: Vec<String>,
 }
 
 /// One `[[models]]`.

@@ -1,11 +1,12 @@
 //! `[[servers]]`: tool servers, that is where calls of tools go. A server over HTTP has a `url`, one that Cordon starts
-//! itself has a `command`; nothing but this file can name a command.
+//! itself has a `command`; an HTTP interface has a `url` and its `openapi` document. Nothing but this file can name a
+//! command or a URL.
 
 use crate::{
     base_url::BaseUrl,
-    model::{ServerWay, ToolServer},
+    model::{CredentialAs, OpenApi, ServerWay, ToolServer},
     read::{Section, shown},
-    upstreams::{allow, credential, headers},
+    upstreams::{REFUSED_HEADERS, allow, credential, headers},
 };
 use cordon_types::ServerId;
 use ipnet::IpNet;
@@ -71,6 +72,8 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
     let mut allow = allow(s);
     let ca_file = s.string("ca_file").map(str::to_owned);
     let headers = headers(s);
+    let credential_as = credential_as(s, &headers);
+    let openapi = openapi(s);
     let url = url?;
     // SECURITY: the gateway's credential and every argument go over this connection.
     if !url.https() && !plaintext && !url.is_loopback() {
@@ -84,7 +87,64 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
             Err(_) => allow.extend(["127.0.0.0/8", "::1/128"].iter().filter_map(|n| n.parse::<IpNet>().ok())),
         }
     }
-    Some(ServerWay::Http { url, sse, credential, allow_private: private, allow, ca_file, headers })
+    Some(ServerWay::Http {
+        url,
+        sse,
+        credential,
+        allow_private: private,
+        allow,
+        ca_file,
+        headers,
+        credential_as,
+        openapi,
+    })
+}
+
+fn credential_as(s: &Section<'_>, headers: &[(String, String)]) -> CredentialAs {
+    let Some(word) = s.string("credential_as") else { return CredentialAs::Bearer };
+    if !s.has("credential") {
+        s.problem("credential_as", "is there without `credential`", "name the place of the credential too");
+    }
+    let name = word.to_ascii_lowercase();
+    match name.as_str() {
+        "bearer" => CredentialAs::Bearer,
+        "basic" => CredentialAs::Basic,
+        _ => {
+            let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+            let own = matches!(name.as_str(), "api-key" | "x-api-key");
+            let taken = (REFUSED_HEADERS.contains(&name.as_str()) && !own) || name.starts_with("mcp-");
+            if name.len() > 128 || !name.bytes().all(token) || taken {
+                let message = format!("`{}` is no header for a credential", shown(word));
+                s.problem(
+                    "credential_as",
+                    message,
+                    "write `bearer`, `basic`, or a header such as `X-Api-Key`",
+                );
+            } else if headers.iter().any(|(n, _)| *n == name) {
+                s.problem("credential_as", "is one of `headers` too", "leave it out there");
+            }
+            CredentialAs::Header(name)
+        }
+    }
+}
+
+fn openapi(s: &Section<'_>) -> Option<OpenApi> {
+    let operations: Vec<String> = s.strings("operations").into_iter().map(|(_, o)| o.to_owned()).collect();
+    if !s.has("openapi") {
+        if s.has("operations") {
+            s.problem("operations", "is there without `openapi`", "name the document's file in `openapi`");
+        }
+        return None;
+    }
+    if s.has("transport") {
+        s.problem("transport", "is not used with `openapi`: each call is a request", "leave it out");
+    }
+    let file = s.string("openapi")?;
+    if file.contains("://") {
+        // SECURITY: what is fetched anew can say something else each time; what tools there are is the operator's word.
+        s.problem("openapi", "is a URL, and nothing is fetched", "save the document beside the config");
+    }
+    Some(OpenApi { file: file.to_owned(), operations })
 }
 
 fn stdio(s: &Section<'_>) -> Option<ServerWay> {

@@ -461,6 +461,31 @@ fn tool_servers() {
     check_server("id = \"bank_one\"\nurl = \"http://127.0.0.1/mcp\"", &["servers[0].id"]);
     check_server("id = \"bank\"\nurl = \"http://tools.example.com/mcp\"", &["servers[0].url"]);
     check_server("id = \"bank\"\nurl = \"http://127.0.0.1/mcp\"\nenv = {}", &["servers[0].env"]);
+    let api = "id = \"pets\"\nurl = \"https://api.example.com/v1\"\n";
+    let check_api = |lines: &str, expected: &[&str]| check_server(&format!("{api}{lines}"), expected);
+    check_api("openapi = \"pets.yaml\"\noperations = [\"get*\", \"!tag:admin\"]", &[]);
+    check_api("openapi = \"https://api.example.com/openapi.json\"", &["servers[0].openapi"]);
+    check_api("openapi = \"\"", &["servers[0].openapi"]);
+    check_api("openapi = \"pets.yaml\"\ntransport = \"sse\"", &["servers[0].transport"]);
+    check_api("operations = [\"get*\"]", &["servers[0].operations"]);
+    check_server("id = \"pets\"\nopenapi = \"pets.yaml\"", &["servers[0].url"]);
+    check_server("id = \"git\"\ncommand = [\"x\"]\nopenapi = \"pets.yaml\"", &["servers[0].openapi"]);
+    let credential = "credential = { env = \"KEY\" }\ncredential_as = ";
+    for (name, fine) in [
+        ("bearer", true),
+        ("basic", true),
+        ("X-Api-Key", true),
+        ("PRIVATE-TOKEN", true),
+        ("Authorization", false),
+        ("cookie", false),
+        ("Mcp-Session-Id", false),
+        ("a b", false),
+    ] {
+        let expected: &[&str] = if fine { &[] } else { &["servers[0].credential_as"] };
+        check_api(&format!("{credential}\"{name}\""), expected);
+    }
+    check_api("credential_as = \"basic\"", &["servers[0].credential_as"]);
+    check_api(&format!("{credential}\"X-A\"\nheaders = {{ x-a = \"b\" }}"), &["servers[0].credential_as"]);
     check_server("id = \"git\"\ncommand = []", &["servers[0].command"]);
     check_server("id = \"git\"\ncommand = [\"x\"]\nenv = { \"A-B\" = \"c\" }", &["servers[0].env.A-B"]);
     check_server("id = \"git\"\ncommand = [\"x\"]\nrestart = 1", &["servers[0].restart"]);

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
 /// Headers that Cordon sets itself, or that would carry a credential in plain sight.
-const REFUSED_HEADERS: &[&str] = &[
+pub(crate) const REFUSED_HEADERS: &[&str] = &[
     "accept-encoding",
     "api-key",
     "authorization",

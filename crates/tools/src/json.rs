@@ -138,6 +138,46 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 }
 
+/// Whether every number of a JSON text is read as exactly what is written: a reader in doubles rounds what has too many
+/// digits. The text has been read before; of one that was not, this says nothing.
+#[must_use]
+pub fn is_exact(text: &[u8]) -> bool {
+    let (mut at, mut quoted) = (0, false);
+    while let Some(b) = text.get(at) {
+        match b {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            b'-' | b'0'..=b'9' if !quoted => {
+                let rest = text.get(at..).unwrap_or_default();
+                let end = rest.iter().position(|b| !b"+-.eE0123456789".contains(b)).unwrap_or(rest.len());
+                let token = rest.get(..end).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default();
+                let read: Option<Number> = serde_json::from_str(token).ok();
+                if read.is_none_or(|n| decimal(&n.to_string()) != decimal(token)) {
+                    return false;
+                }
+                at += end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    true
+}
+
+/// A number's sign, digits and power of ten, in one form; nothing for zero.
+fn decimal(token: &str) -> Option<(bool, String, i64)> {
+    let (minus, token) = token.strip_prefix('-').map_or((false, token), |t| (true, t));
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{part}");
+    let digits = all.trim_start_matches('0').trim_end_matches('0');
+    let zeros = all.len() - all.trim_end_matches('0').len();
+    let power: i64 = exponent.trim_start_matches('+').parse().unwrap_or(i64::MAX / 2);
+    let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX / 4);
+    (!digits.is_empty()).then(|| (minus, digits.to_owned(), power - signed(part.len()) + signed(zeros)))
+}
+
 /// The value in its canonical form.
 #[must_use]
 pub fn canonical(value: &Value) -> String {
@@ -293,6 +333,22 @@ mod tests {
         check(0x41b3_de43_5555_5553, "333333333.3333332");
         check(0xbecb_f647_612f_3696, "-0.0000033333333333333333");
         check(0x4314_3ff3_c1cb_0959, "1424953923781206.2");
+    }
+
+    #[test]
+    fn numbers_that_would_be_rounded() {
+        let check = |text: &str, exact: bool| assert_eq!(is_exact(text.as_bytes()), exact, "{text}");
+        check(r#"{"a":[1,-0,1.50,18446744073709551615,-9223372036854775808,1e3,1.5E-7,0.1]}"#, true);
+        check(r#"{"a":"1.00000000000000000001","b\"2.00000000000000000001":1}"#, true);
+        check(r#"{"a":100.00000000000000001}"#, false);
+        check("18446744073709551617", false);
+        check("123456789012345678901234567890", false);
+        check("[0.30000000000000001]", false);
+        check("1e-400", false);
+        check("1e400", false);
+        check("1e99999999999999999999", false);
+        check("0e99999999999999999999", true);
+        check("100000000000000000000", true);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
 use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_types::{Clock, UpstreamId};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header::COOKIE};
 use http_body_util::Full;
 use std::{borrow::Cow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -147,6 +147,26 @@ impl Client {
             Way::Server(s) if s.unarmed => Err(UpstreamError::NoCredential { id: to.clone() }),
             Way::Server(s) => s.exchange(request, upstream.idle).await,
         }
+    }
+
+    /// The same for a server whose interface declares cookies: `cookie` is what the declared ones say, composed by the
+    /// gateway. A caller's own header of that name never goes out.
+    pub(crate) async fn dispatch_with(
+        &self,
+        to: &UpstreamId,
+        request: Outgoing,
+        cookie: Option<HeaderValue>,
+    ) -> Result<Incoming, UpstreamError> {
+        let upstream = self.upstreams.get(to).ok_or_else(|| UpstreamError::Unknown { id: to.clone() })?;
+        let (Way::Server(server), Some(cookie)) = (&upstream.way, cookie) else {
+            return self.dispatch(to, request).await;
+        };
+        if server.unarmed {
+            return Err(UpstreamError::NoCredential { id: to.clone() });
+        }
+        let mut request = server.prepare(request)?;
+        request.headers_mut().insert(COOKIE, cookie);
+        server.carry(request, upstream.idle).await
     }
 }
 

@@ -50,9 +50,11 @@ impl Own {
         own.push((HOST, host));
         // What is compressed cannot be inspected as it passes.
         own.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-        match (settings.auth, &settings.credential) {
+        match (&settings.auth, &settings.credential) {
             (AuthStyle::None, _) | (_, None) => {}
             (AuthStyle::Bearer, Some(c)) => own.push((AUTHORIZATION, c.header("Bearer ").map_err(wrong)?)),
+            (AuthStyle::Basic, Some(c)) => own.push((AUTHORIZATION, c.basic().map_err(wrong)?)),
+            (AuthStyle::Header(name), Some(c)) => own.push((name.clone(), c.header("").map_err(wrong)?)),
             (AuthStyle::XApiKey, Some(c)) => own.push((X_API_KEY, c.header("").map_err(wrong)?)),
         }
         Ok(Self(own))

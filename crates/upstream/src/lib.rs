@@ -42,4 +42,4 @@ pub use delivery::{Delivery, Line};
 pub use error::{Phase, UpstreamError};
 pub use peer::{Peer, PeerAnswer};
 pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};
-pub use tools::{Child, ChildSettings, Line as ChildLine, ToolRequest, ToolServers};
+pub use tools::{ApiRequest, Child, ChildSettings, Line as ChildLine, ToolRequest, ToolServers};

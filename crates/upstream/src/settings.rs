@@ -2,6 +2,7 @@
 
 use crate::builtin::Builtin;
 use cordon_types::{Secret, UpstreamId};
+use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
@@ -118,6 +119,15 @@ impl Credential {
         Self(secret)
     }
 
+    /// The value of a Basic authorization, marked sensitive.
+    pub(crate) fn basic(&self) -> Result<HeaderValue, String> {
+        let text = self.0.expose();
+        if !text.contains(':') {
+            return Err("the credential is no `user:password`".to_owned());
+        }
+        Self::new(Secret::new(BASE64.encode(text.as_bytes()))).header("Basic ")
+    }
+
     /// The header value, marked sensitive so that no log shows it.
     pub(crate) fn header(&self, prefix: &str) -> Result<HeaderValue, String> {
         let text = Secret::new(format!("{prefix}{}", self.0.expose()));
@@ -132,10 +142,14 @@ impl Credential {
 }
 
 /// How an upstream wants its credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthStyle {
     /// `Authorization: Bearer ..`
     Bearer,
+    /// `Authorization: Basic ..` (RFC 7617); the credential is `user:password`.
+    Basic,
+    /// A header of that name, with the credential alone.
+    Header(HeaderName),
     /// `x-api-key: ..`
     XApiKey,
     /// Not at all.

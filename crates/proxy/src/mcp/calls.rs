@@ -9,7 +9,7 @@ use crate::call::{self, own_scopes};
 use crate::mcp::context::{Context, Fail, operation};
 use crate::mcp::failure::Failure;
 use crate::mcp::flow::Flow;
-use crate::mcp::link::{Ask, Link};
+use crate::mcp::link::{Ask, Link, Way};
 use crate::mcp::lists::learn_tools;
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
@@ -22,6 +22,7 @@ use cordon_ledger::custody::Salted;
 use cordon_pipeline::{CallSeen, End, Refusal, Tally, Why, hands};
 use cordon_policy::{Interaction, ReasonCode};
 use cordon_types::{Digest, Operation};
+use cordon_upstream::ApiRequest;
 use cordon_wire::json::{Doc, scan};
 use cordon_wire::mcp::{Edits, ErrorCode, Id, Message, Method, render, string};
 use http::Response;
@@ -90,7 +91,11 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         Ok(found) => found,
         Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
     };
-    let back = Back { parked, inputs };
+    let api = match composed(&link, &call) {
+        Ok(api) => api,
+        Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
+    };
+    let back = Back { parked, inputs, api };
     context.asked.worker.shared.metrics.found(&tally, "prompt");
     carry(context, link, call, judged.permit, tally, tickets, (id, message), back).await
 }
@@ -99,6 +104,8 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
 struct Back {
     parked: Option<Parked>,
     inputs: Inputs,
+    /// What goes to an HTTP interface.
+    api: Option<ApiRequest>,
 }
 
 /// Intent, server, answer.
@@ -111,7 +118,7 @@ async fn carry(
     tally: Tally,
     tickets: Vec<cordon_pipeline::meter::Ticket>,
     (id, message): (&Id, &Message),
-    Back { parked, inputs }: Back,
+    Back { parked, inputs, api }: Back,
 ) -> Response<OutBody> {
     let op = operation(call.method);
     if call.method == Method::ResourcesSubscribe
@@ -133,6 +140,7 @@ async fn carry(
         Err(refusal) => return context.failed(id, &Fail::refusal(&refusal)),
     };
     let mut ask = ask_of(&context, &call, message, inputs);
+    ask.api = api;
     if call.method == Method::ToolsCall && link.revision.is_stateless() {
         ask.headers = mirror::outgoing(&call, &context.gate.limits);
     }
@@ -141,6 +149,18 @@ async fn carry(
         Some(parked) => flow.resume(parked.replies, parked.questions, message).await,
         None => flow.run(ask).await,
     }
+}
+
+/// The request to an HTTP interface. SECURITY: made of the arguments as they were judged and masked, and before the
+/// intent, so that what cannot be sent is refused like any other call that may not be made.
+fn composed(link: &Link, call: &Call) -> Result<Option<ApiRequest>, Refusal> {
+    let Way::OpenApi(interface) = &link.way else { return Ok(None) };
+    if call.method != Method::ToolsCall {
+        return Ok(None);
+    }
+    let why = Why::Wire(cordon_wire::WireCode::WrongType);
+    let composed = interface.compose(&call.tool, &call.arguments);
+    composed.map(Some).map_err(|problem| Refusal::new(400, why, problem.to_string()))
 }
 
 /// What a client came back with: a call that waited for it, or the inputs that its server asked for, judged.
@@ -247,6 +267,7 @@ fn ask_of(context: &Context, call: &Call, message: &Message, inputs: Inputs) -> 
         progress: message.meta("progressToken").is_some(),
         log,
         abilities: context.abilities.clone(),
+        api: None,
     }
 }
 

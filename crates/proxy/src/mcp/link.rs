@@ -10,13 +10,14 @@
 use crate::mcp::duplex::Duplex;
 use crate::mcp::failure::Failure;
 use crate::mcp::hub::lock;
+use crate::mcp::openapi::{self, Interface};
 use crate::mcp::replies::Replies;
 use crate::mcp::server::{Server, Transport};
 use crate::mcp::session::Abilities;
 use crate::worker::Worker;
 use bytes::Bytes;
 use cordon_policy::Permit;
-use cordon_upstream::{Incoming, ToolRequest};
+use cordon_upstream::{ApiRequest, Incoming, ToolRequest};
 use cordon_wire::mcp::{
     ErrorCode, Id, Message, MessageKind, Method, Revision, encode_header, notification, request, string,
 };
@@ -70,12 +71,18 @@ pub(crate) struct Ask {
     pub log: Option<String>,
     /// Which of the client's abilities count for this request (2026-07-28).
     pub abilities: Abilities,
+    /// The request that a call of an HTTP interface is.
+    pub api: Option<ApiRequest>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Way {
-    Http { session: Option<HeaderValue> },
+    Http {
+        session: Option<HeaderValue>,
+    },
     Duplex(Arc<Duplex>),
+    /// No connection: each call is a request of its own.
+    OpenApi(Arc<Interface>),
 }
 
 /// See the module.
@@ -121,6 +128,11 @@ impl Link {
             Transport::Http => None,
             Transport::Sse => Some(Duplex::connect(worker, server).await?),
             Transport::Stdio(child) => Some(Duplex::start(worker, server, child)?),
+            Transport::OpenApi(interface) => {
+                let (revision, hello) = openapi::hello(worker)?;
+                let way = Way::OpenApi(interface.clone());
+                return Ok(Half { worker, server, way }.done(revision, hello));
+            }
         };
         let bare = |way| Half { worker, server, way };
         let half = bare(duplex.map_or(Way::Http { session: None }, Way::Duplex));
@@ -180,6 +192,10 @@ impl Link {
         let id = Id::number(self.next.fetch_add(1, Ordering::Relaxed));
         let params = self.params(&ask, &id);
         let body = request(&id, ask.method, &params);
+        if let Way::OpenApi(interface) = &self.way {
+            let interface = interface.clone();
+            return openapi::ask(self, interface, worker, words, ask, id).await;
+        }
         if let Way::Duplex(duplex) = &self.way {
             let waiting = duplex.expect(&id);
             duplex.send(&worker, &self.server, words, body).await?;
@@ -225,6 +241,8 @@ impl Link {
     ) -> Result<(), Failure> {
         match &self.way {
             Way::Duplex(duplex) => duplex.send(worker, &self.server, words, message).await,
+            // There is nobody to tell.
+            Way::OpenApi(_) => Ok(()),
             Way::Http { .. } => {
                 let answer = post(worker, &self.server, words, self.headers(), message).await?;
                 if answer.status.is_success() { Ok(()) } else { Err(Failure::broken()) }
@@ -238,6 +256,9 @@ impl Link {
         worker: &Arc<Worker>,
         after: Option<&str>,
     ) -> Result<Incoming, Failure> {
+        if matches!(self.way, Way::OpenApi(_)) {
+            return Err(Failure::broken());
+        }
         let mut headers = self.headers();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.remove(header::CONTENT_TYPE);
@@ -359,11 +380,13 @@ impl Half<'_> {
         let way = match &self.way {
             Way::Duplex(duplex) => Way::Duplex(duplex.clone()),
             Way::Http { .. } => Way::Http { session: session.clone() },
+            Way::OpenApi(_) => return Err(refused()),
         };
         headers.extend(session.map(|s| (SESSION, s)));
         let ready = notification("notifications/initialized", "{}");
         match &self.way {
             Way::Duplex(duplex) => duplex.send(self.worker, self.server, Words::Own, ready).await?,
+            Way::OpenApi(_) => return Err(refused()),
             Way::Http { .. } => {
                 post(self.worker, self.server, Words::Own, headers, ready).await?;
             }
@@ -400,6 +423,8 @@ impl Half<'_> {
                 duplex.send(self.worker, self.server, Words::Own, body).await?;
                 (None, waiting.answer().await?)
             }
+            // It has no handshake.
+            Way::OpenApi(_) => return Err(refused()),
             Way::Http { .. } => {
                 let answer = post(self.worker, self.server, Words::Own, headers, body).await?;
                 let session = answer.headers.get(&SESSION).cloned();

@@ -21,6 +21,7 @@ mod link;
 mod listen;
 mod lists;
 mod mirror;
+mod openapi;
 mod park;
 mod questions;
 mod replies;
@@ -32,6 +33,7 @@ mod standing;
 mod target;
 
 pub use hub::Hub;
+pub use openapi::Interface;
 pub use server::{Defined, Server, ServerSettings, ToolSet, Transport};
 
 use crate::body::{self, OutBody};

@@ -69,6 +69,19 @@ impl Replies {
         Self { link, worker, id, source, ready: VecDeque::new(), received: 0, primed: None, on_break: None }
     }
 
+    /// An answer that is there already.
+    pub(crate) fn whole(
+        link: Arc<Link>,
+        worker: Arc<Worker>,
+        id: Id,
+        answer: Message,
+        received: usize,
+    ) -> Self {
+        let mut this = Self::of(link, worker, id, Source::Whole);
+        (this.received, this.ready) = (received, VecDeque::from([answer]));
+        this
+    }
+
     pub(crate) async fn http(
         link: Arc<Link>,
         worker: Arc<Worker>,

@@ -1,5 +1,6 @@
 //! What is known of each tool server, over all threads: its limits, what it speaks, its tools.
 
+use crate::mcp::openapi::Interface;
 use arc_swap::ArcSwap;
 use cordon_types::{Digest, ServerId};
 use cordon_upstream::ChildSettings;
@@ -18,6 +19,8 @@ pub enum Transport {
     Sse,
     /// A program that Cordon starts.
     Stdio(ChildSettings),
+    /// An HTTP interface, whose operations are tools.
+    OpenApi(Arc<Interface>),
 }
 
 /// What the operator says of a tool server.

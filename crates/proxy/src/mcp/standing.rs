@@ -157,7 +157,7 @@ pub(crate) fn attend(worker: &Arc<Worker>, session: &Arc<Session>, link: &Arc<Li
     let (session, weak, worker_too) = (session.clone(), Arc::downgrade(link), worker.clone());
     let loose = match &link.way {
         Way::Duplex(duplex) => duplex.take_loose(),
-        Way::Http { session: None } => return,
+        Way::Http { session: None } | Way::OpenApi(_) => return,
         Way::Http { .. } => None,
     };
     let joined = session.endpoint.is_none();

@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 const MAX_TARGET: usize = 8_192;
 /// Longest value of a header or cookie.
 const MAX_HEADER: usize = 4_096;
+/// What is read best, and then whatever there is.
+const ACCEPT: &str = "application/json, text/*;q=0.9, */*;q=0.1";
 /// How often a server may decode a path before a step upwards is missed here.
 const DECODINGS: usize = 4;
 
@@ -30,7 +32,7 @@ pub(super) fn request(operation: &Operation, arguments: &Map<String, Value>) -> 
     }
     let mut target = path(operation, arguments)?;
     let mut query = String::new();
-    let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];
+    let mut headers = vec![("accept".to_owned(), ACCEPT.to_owned())];
     let mut cookies = Vec::new();
     for parameter in &operation.parameters {
         let Some(value) = arguments.get(&parameter.argument) else { continue };

@@ -14,6 +14,7 @@
 mod encode;
 mod operation;
 mod schemas;
+mod select;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -33,6 +34,9 @@ pub const MAX_OPERATIONS: usize = 1_000;
 
 /// Depth and number of values of a document. Names of schemas may differ in case only.
 const DOCUMENT: Bounds = Bounds { bytes: MAX_DOCUMENT, depth: 90, nodes: 500_000, cases: false };
+
+/// Depth and number of values of a call's arguments; the schema's own bounds are narrower.
+const ARGUMENTS: Bounds = Bounds { bytes: MAX_DOCUMENT, depth: 64, nodes: 500_000, cases: false };
 
 /// Where an argument goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +80,9 @@ struct Operation {
     tool: Tool,
     schema: Schema,
     method: &'static str,
+    /// The path as the document writes it.
+    template: String,
+    tags: Vec<String>,
     path: Vec<Segment>,
     parameters: Vec<Parameter>,
     /// The argument that is the body, and its media type.
@@ -126,6 +133,14 @@ impl Document {
     /// When it is no OpenAPI 3.0 or 3.1 document, or two operations would be one tool. An operation that cannot be a
     /// tool is no error: it is [`Document::skipped`].
     pub fn read(text: &[u8]) -> Result<Self, Vec<Problem>> {
+        Self::read_with(text, &[])
+    }
+
+    /// The same where the operator sets these headers: no argument does.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn read_with(text: &[u8], taken: &[String]) -> Result<Self, Vec<Problem>> {
         let first = text.iter().find(|b| !b.is_ascii_whitespace());
         let value = match first {
             Some(b'{') => json::read(text, &DOCUMENT),
@@ -148,7 +163,8 @@ impl Document {
         let mut document = Self { operations: BTreeMap::new(), skipped: Vec::new() };
         let mut problems = Vec::new();
         for (path, item) in paths.iter().filter(|(p, _)| !p.starts_with("x-")) {
-            document.item(&operation::Source { root: &root, old }, path, item, &mut problems);
+            let source = operation::Source { root: &root, old, taken };
+            document.item(&source, path, item, &mut problems);
         }
         if problems.is_empty() { Ok(document) } else { Err(problems) }
     }
@@ -188,6 +204,27 @@ impl Document {
         }
     }
 
+    /// Keeps the operations that a list of patterns names; without patterns, all. A pattern is a tool's name
+    /// (`getPet`, `get*`), `tag:` and a tag, or a method and a path (`GET /pets/*`); `*` stands for any text; what
+    /// begins with `!` is left out, whatever else names it.
+    ///
+    /// # Errors
+    /// One problem for each pattern that is none, or fits nothing; its path is the pattern's number, from 0.
+    pub fn select(&mut self, patterns: &[String]) -> Result<(), Vec<Problem>> {
+        let chosen = select::choose(&self.operations, &self.skipped, patterns)?;
+        self.operations.retain(|name, _| chosen.contains(name));
+        if !patterns.is_empty() {
+            // What nobody chose is not missing.
+            self.skipped.clear();
+        }
+        Ok(())
+    }
+
+    /// Each operation that is a tool: its name, method and path as the document writes it.
+    pub fn operations(&self) -> impl Iterator<Item = (&str, &'static str, &str)> {
+        self.operations.iter().map(|(name, o)| (name.as_str(), o.method, o.template.as_str()))
+    }
+
     /// The tools, by name.
     #[must_use]
     pub fn tools(&self) -> Vec<Tool> {
@@ -208,11 +245,24 @@ impl Document {
         operation.parameters.iter().map(|p| (p.argument.as_str(), p.position)).chain(body).collect()
     }
 
-    /// The request that a call becomes.
+    /// The request that a call becomes. `arguments`: JSON text of an object.
     ///
     /// # Errors
     /// When there is no such tool, the arguments do not fit its schema, or a value cannot stand at its position. The
     /// problem names the argument, never the value.
+    pub fn request_of(&self, tool: &str, arguments: &str) -> Result<HttpRequest, Problem> {
+        // SECURITY: the text was judged; what is read from it must be the same to the last digit.
+        if !json::is_exact(arguments.as_bytes()) {
+            let hint = "send it as the API's string, or with fewer digits";
+            return Err(Problem::new("", "a number has more digits than can be passed on exactly", hint));
+        }
+        self.request(tool, &json::read(arguments.as_bytes(), &ARGUMENTS)?)
+    }
+
+    /// The same for arguments that are read already.
+    ///
+    /// # Errors
+    /// As [`Document::request_of`].
     pub fn request(&self, tool: &str, arguments: &Value) -> Result<HttpRequest, Problem> {
         let Some(operation) = self.operations.get(tool) else {
             return Err(Problem::new("", "there is no such tool", "ask for the list"));

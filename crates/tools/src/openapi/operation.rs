@@ -5,7 +5,8 @@
 
 use super::schemas::Schemas;
 use super::{Operation, Parameter, Piece, Position, Segment};
-use crate::pins::Tool;
+use crate::json::{self, Bounds};
+use crate::pins::{MAX_DEFINITION, Tool};
 use crate::schema::Schema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub(super) const METHODS: &[(&str, &str)] = &[
 
 /// Longest name of a tool made here; the server's prefix comes before it.
 const MAX_NAME: usize = 90;
+/// What every reader of a listing takes: the gateway's own takes no more.
+const LISTED: Bounds = Bounds { bytes: 2 * MAX_DEFINITION, depth: 56, nodes: 100_000, cases: true };
 /// Most references in a row.
 const MAX_HOPS: usize = 8;
 /// Most parameters of an operation.
@@ -31,6 +34,7 @@ const MAX_PARAMETERS: usize = 100;
 const RESERVED: &[&str] = &[
     "accept",
     "accept-encoding",
+    "api-key",
     "authorization",
     "connection",
     "content-encoding",
@@ -52,6 +56,7 @@ const RESERVED: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
     "via",
     "x-http-method",
     "x-http-method-override",
@@ -61,6 +66,8 @@ const RESERVED: &[&str] = &[
     "x-real-ip",
     "x-api-key",
 ];
+/// Those of them that the gateway or the operator sends: an operation may require them all the same.
+const UNNEEDED: &[&str] = &["accept", "authorization", "content-type", "user-agent"];
 /// Beginnings of such names.
 const RESERVED_BEGINNINGS: &[&str] = &["x-forwarded-", "x-cordon-", "proxy-", "sec-"];
 
@@ -69,6 +76,8 @@ pub(super) struct Source<'a> {
     pub(super) root: &'a Value,
     /// OpenAPI 3.0, whose schemas are their own dialect.
     pub(super) old: bool,
+    /// Headers that the operator sets.
+    pub(super) taken: &'a [String],
 }
 
 impl<'a> Source<'a> {
@@ -119,6 +128,7 @@ impl<'a> Source<'a> {
             parameters.push(parameter);
         }
         let body = self.body(method, it, &mut schemas, &mut properties, &mut required)?;
+        let template = path.to_owned();
         let path = segments(path, &parameters)?;
         let mut input = json!({
             "type": "object", "properties": properties, "required": required, "additionalProperties": false,
@@ -140,7 +150,13 @@ impl<'a> Source<'a> {
             members.insert("annotations".to_owned(), json!({ "readOnlyHint": reads }));
         }
         let tool = Tool::read(definition).map_err(|p| p.to_string())?;
-        Ok(Operation { tool, schema, method, path, parameters, body })
+        // Whoever lists the tool reads it strictly: an operation that fails there would take the others with it.
+        if json::read(json::canonical(tool.definition()).as_bytes(), &LISTED).is_err() {
+            return Err("its schema is nested too deep, or has names that differ only in case".to_owned());
+        }
+        let tags = it.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let tags = tags.filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(Operation { tool, schema, method, template, tags, path, parameters, body })
     }
 
     /// The parameters of the path and the operation; the operation's replace the path's.
@@ -173,9 +189,10 @@ impl<'a> Source<'a> {
             let must = parameter.get("required").and_then(Value::as_bool).unwrap_or_default();
             let (read, schema) = read_parameter(parameter)?;
             let place = (read.position.name(), read.name.to_ascii_lowercase());
-            let reserved = read.position == Position::Header && is_reserved(&place.1);
+            let taken = self.taken.iter().any(|name| name.eq_ignore_ascii_case(&place.1));
+            let reserved = read.position == Position::Header && (taken || is_reserved(&place.1));
             if reserved || credentials.contains(&place) {
-                if must && !matches!(place.1.as_str(), "accept" | "content-type" | "authorization") {
+                if must && !taken && !UNNEEDED.contains(&place.1.as_str()) {
                     return Err("a required parameter is a credential or steers the transport".to_owned());
                 }
                 continue;
@@ -302,7 +319,12 @@ fn segments(path: &str, parameters: &[Parameter]) -> Result<Vec<Segment>, String
     let rest = path.strip_prefix('/').ok_or("the path does not begin with `/`")?;
     let mut used = BTreeSet::new();
     let mut out = Vec::new();
-    for part in rest.split('/') {
+    let last = rest.matches('/').count();
+    for (at, part) in rest.split('/').enumerate() {
+        // Servers take `//` for `/`, or for the beginning of another host.
+        if part.is_empty() && at < last {
+            return Err("the path has an empty segment".to_owned());
+        }
         if part == "." || part == ".." {
             return Err("the path has a segment `.` or `..`".to_owned());
         }

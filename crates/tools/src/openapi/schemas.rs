@@ -93,8 +93,10 @@ impl<'a> Schemas<'a> {
                     Value::Bool(_) => value.clone(),
                     _ => self.schema(value, depth + 1)?,
                 },
-                // They say nothing about what fits.
-                "discriminator" | "xml" | "externalDocs" | "example" | "nullable" => continue,
+                // They say nothing about what fits; the last would have an argument repeated in a header.
+                "discriminator" | "xml" | "externalDocs" | "example" | "nullable" | "x-mcp-header" => {
+                    continue;
+                }
                 _ => value.clone(),
             };
             out.insert(key.clone(), value);

@@ -97,7 +97,7 @@ fn arguments_are_written_at_their_positions() {
     );
     assert_eq!(request.method, "GET");
     let expected = [
-        ("accept", "application/json"),
+        ("accept", "application/json, text/*;q=0.9, */*;q=0.1"),
         ("x-trace", "abc def"),
         ("x-list", "a,b"),
         ("cookie", "theme=da%3Brk%3D1"),

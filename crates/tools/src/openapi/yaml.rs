@@ -32,7 +32,11 @@ pub(super) fn read(text: &[u8], bounds: &Bounds) -> Result<Value, Problem> {
     let mut done: Option<Value> = None;
     let mut left = bounds.nodes;
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|_| bad("it is no YAML"))?;
+        let (event, _) = event.map_err(|e| {
+            let at = e.marker();
+            let path = format!("line {}, column {}", at.line(), at.col() + 1);
+            Problem { path, ..bad("it is no YAML") }
+        })?;
         let value = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 if anchor != 0 || tag.is_some() {

@@ -16,7 +16,7 @@ use crate::{
 };
 use cordon_policy::Permit;
 use cordon_types::{Clock, ServerId, UpstreamId};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// The ways to tool servers over HTTP, for one thread.
@@ -38,6 +38,21 @@ pub struct ToolRequest {
     pub path: Option<String>,
 }
 
+/// A call of an HTTP interface: a whole request, composed from what was judged, below the server's own URL.
+#[derive(Clone, Debug)]
+pub struct ApiRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query, to be put behind the server's own path. Begins with one `/`.
+    pub target: String,
+    /// Headers of declared parameters, `accept` and `content-type`.
+    pub headers: HeaderMap,
+    /// Declared cookies.
+    pub cookie: Option<HeaderValue>,
+    /// The body, whole; empty for none.
+    pub body: bytes::Bytes,
+}
+
 impl ToolServers {
     /// Checks the settings. Each `Settings` has the server's id and its whole URL.
     pub fn new(
@@ -49,9 +64,7 @@ impl ToolServers {
         let mut all = Vec::with_capacity(list.len());
         for (id, mut settings) in list {
             if let Target::Url(base) = &mut settings.target {
-                let path = base.take_prefix();
-                let path = if path.is_empty() { "/".to_owned() } else { path };
-                paths.insert(id, (settings.id.clone(), path));
+                paths.insert(id, (settings.id.clone(), base.take_prefix()));
             }
             all.push(settings);
         }
@@ -74,9 +87,9 @@ impl ToolServers {
     }
 
     async fn dispatch(&self, to: &ServerId, request: ToolRequest) -> Result<Incoming, UpstreamError> {
-        let unknown = || UpstreamError::BadRequest { reason: format!("no tool server `{to}` is configured") };
-        let (upstream, path) = self.paths.get(to).ok_or_else(unknown)?;
-        let path = request.path.unwrap_or_else(|| path.clone());
+        let (upstream, own) = self.place(to)?;
+        let own = if own.is_empty() { "/" } else { own };
+        let path = request.path.unwrap_or_else(|| own.to_owned());
         let outgoing = Outgoing {
             method: request.method,
             path: Cow::Owned(path),
@@ -84,6 +97,34 @@ impl ToolServers {
             body: request.body,
         };
         self.client.dispatch(upstream, outgoing).await
+    }
+
+    /// Calls an HTTP interface. There is no such request without a caller's words in it, so none without a permit.
+    pub async fn call(
+        &self,
+        _permit: &Permit,
+        to: &ServerId,
+        request: ApiRequest,
+    ) -> Result<Incoming, UpstreamError> {
+        let (upstream, own) = self.place(to)?;
+        // SECURITY: what is composed stands below the operator's path, and `//host` is no path.
+        if !request.target.starts_with('/') || request.target.starts_with("//") {
+            return Err(UpstreamError::BadRequest {
+                reason: "the path must begin with one slash".to_owned(),
+            });
+        }
+        let outgoing = Outgoing {
+            method: request.method,
+            path: Cow::Owned(format!("{own}{}", request.target)),
+            headers: request.headers,
+            body: request.body,
+        };
+        self.client.dispatch_with(upstream, outgoing, request.cookie).await
+    }
+
+    fn place(&self, to: &ServerId) -> Result<(&UpstreamId, &str), UpstreamError> {
+        let unknown = || UpstreamError::BadRequest { reason: format!("no tool server `{to}` is configured") };
+        self.paths.get(to).map(|(id, path)| (id, path.as_str())).ok_or_else(unknown)
     }
 
     /// Closes idle connections that are past their age.
