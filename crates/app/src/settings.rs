@@ -195,8 +195,7 @@ fn transport(root: &Path, s: &ToolServer, way: &ServerWay) -> Transport {
         ServerWay::Http { sse: true, .. } => Transport::Sse,
         ServerWay::Http { .. } => Transport::Http,
         ServerWay::Stdio { command, env, directory } => {
-            let (program, args) =
-                command.split_first().map_or((String::new(), Vec::new()), |(p, a)| (p.clone(), a.to_vec()));
+            let (program, args) = started(command);
             // Of Cordon's own environment, where programs and settings are found; nothing else.
             let own = ["PATH", "HOME"].iter().filter_map(|n| Some(((*n).to_owned(), environment(n)?)));
             let env = own.chain(env.iter().cloned()).collect();
@@ -205,6 +204,19 @@ fn transport(root: &Path, s: &ToolServer, way: &ServerWay) -> Transport {
             Transport::Stdio(ChildSettings { program, args, env, directory, max_line: s.result_bytes })
         }
     }
+}
+
+/// How a program is started: by the gateway's own, which first gives up what a child would have of the gateway's (see
+/// `tool-server` in `cli`).
+fn started(command: &[String]) -> (String, Vec<String>) {
+    // The running program, also where its file was replaced since.
+    let own = "/proc/self/exe";
+    if !Path::new(own).exists() {
+        return command.split_first().map_or((String::new(), Vec::new()), |(p, a)| (p.clone(), a.to_vec()));
+    }
+    let parent = std::process::id().to_string();
+    let words = ["tool-server", "--parent", &parent, "--"].map(str::to_owned);
+    (own.to_owned(), words.into_iter().chain(command.iter().cloned()).collect())
 }
 
 /// The tool servers on the network, with their credentials.

@@ -124,6 +124,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Witness,
     },
+    /// Become a tool server's program: how the gateway starts one.
+    #[command(hide = true)]
+    ToolServer {
+        /// The gateway's process.
+        #[arg(long)]
+        parent: u32,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
     /// Print the dialects' tables as JSON lines: what each field is, and what happens to it.
     Dialects,
     /// Serve the built-in, credulous model over HTTP, for tests.

@@ -10,6 +10,7 @@ mod args;
 mod audit;
 mod audit_args;
 mod check;
+mod child;
 mod custody;
 mod evidence;
 mod inspect;
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(Command::ToolServer { parent, command }) = &cli.command {
+        return child::become_server(*parent, command);
+    }
     let mut root = cli.data_dir()?;
     let default_root = cli.data_dir_is_default();
     if default_root && matches!(cli.command, Some(Command::Witness { .. })) {
@@ -68,6 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Evidence { command } => evidence::evidence(&root, &command),
         Command::Posture(options) => posture::posture(&root, &options),
         Command::Witness { command } => witness::witness(&root, &command),
+        Command::ToolServer { parent, command } => child::become_server(parent, &command),
         Command::Dialects => check::dialects(),
         Command::Gullible(options) => serve::gullible(&options),
         Command::Completions { shell } => {

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn serve(root: &Path, options: &Serve) -> anyhow::Result<ExitCode> {
+    keep_to_itself();
     let (dir, _) = DataDir::open(root)?;
     let keep_in_files = options.json || !output::is_terminal();
     let start = Options { address: options.listen, admin_address: options.admin_listen };
@@ -41,6 +42,17 @@ pub(crate) fn serve(root: &Path, options: &Serve) -> anyhow::Result<ExitCode> {
     signals.wait(&running);
     running.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// SECURITY: credentials stand in this process's memory, and some in its environment. Programs of the same user, the tool
+/// servers that it starts among them, could read both where the kernel lets them look into a process.
+fn keep_to_itself() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where the kernel refuses, it is as it was.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
 
 fn welcome(

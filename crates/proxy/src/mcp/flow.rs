@@ -281,6 +281,7 @@ impl Flow {
             },
             () = tokio::time::sleep_until(deadline) => {
                 self.tell_cancelled();
+                self.link.suspect(&self.context.asked.worker);
                 self.refuse(End::TimedOut, &Failure::too_slow().refusal()).await;
             }
         }
@@ -418,7 +419,7 @@ impl Flow {
             request = %self.context.asked.id, server = %self.call.server.id(), why = failure.name,
             detail = failure.detail, "a tool server failed"
         );
-        let end = if failure.name == "timeout_idle" { End::TimedOut } else { end_of(failure) };
+        let end = if failure.name.starts_with("timeout") { End::TimedOut } else { end_of(failure) };
         self.refuse(end, &failure.refusal()).await;
     }
 

@@ -26,6 +26,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -40,6 +41,8 @@ pub(crate) const META_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) const META_ABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 pub(crate) const META_LOG: &str = "io.modelcontextprotocol/logLevel";
 
+/// How long a server that was too slow has to answer a ping.
+const PING: Duration = Duration::from_secs(5);
 /// Requests of a server's that wait for a call to look at them.
 const ASIDE: usize = 16;
 
@@ -213,6 +216,28 @@ impl Link {
         }
         let answer = post(&worker, &self.server, words, headers, body).await?;
         Replies::http(self, worker, id, answer).await
+    }
+
+    /// A request took too long. A server behind one stream that does not even answer a ping serves nobody any more: it
+    /// is let go, and the next call begins anew.
+    pub(crate) fn suspect(&self, worker: &Arc<Worker>) {
+        let Way::Duplex(duplex) = &self.way else { return };
+        let id = Id::number(self.next.fetch_add(1, Ordering::Relaxed));
+        let ping = request(&id, Method::Ping.name(), &self.params(&Ask::default(), &id));
+        let (duplex, server, worker_too) = (duplex.clone(), self.server.clone(), worker.clone());
+        let asking = async move {
+            let mut waiting = duplex.expect(&id);
+            let answered = async {
+                duplex.send(&worker_too, &server, Words::Own, ping).await?;
+                waiting.answer().await
+            };
+            // An error is an answer too.
+            if !matches!(timeout(PING, answered).await, Ok(Ok(_))) && !duplex.is_over() {
+                tracing::warn!(server = %server.id(), "a tool server answers nothing any more; it was let go");
+                duplex.stop();
+            }
+        };
+        worker.spawner.spawn("ping", Box::pin(asking));
     }
 
     /// Where a server's own requests come that arrive beside any call.

@@ -132,7 +132,10 @@ async fn pages(
     method: Method,
 ) -> Result<Vec<(Message, Listing)>, Failure> {
     let limit = link.server().settings.timeout;
-    timeout(limit, all_pages(context, link, method)).await.unwrap_or_else(|_| Err(Failure::too_slow()))
+    timeout(limit, all_pages(context, link, method)).await.unwrap_or_else(|_| {
+        link.suspect(&context.asked.worker);
+        Err(Failure::too_slow())
+    })
 }
 
 async fn all_pages(
