@@ -2,7 +2,7 @@
 
 use crate::led;
 use cordon_tools::json::{self, Bounds};
-use cordon_tools::openapi::Document;
+use cordon_tools::openapi::{Document, Position};
 use cordon_tools::pins::{ToolSet, diff, look_alikes, suspicious, texts};
 use cordon_tools::schema::Schema;
 use cordon_tools::shell::{CommandPattern, Shell, Word, permits, read};
@@ -51,25 +51,69 @@ pub fn tool_schema(data: &[u8]) {
     }
 }
 
-/// A document and arguments: every request keeps to its position.
+/// A document and arguments: every request keeps to its operation's form. The path has the document's segments, in
+/// their number and order; the query has declared keys only; nothing climbs, however often it is decoded.
 pub fn tool_openapi(data: &[u8]) {
     let mut parts = data.splitn(2, |b| *b == 0);
     let (Some(document), arguments) = (parts.next(), parts.next().unwrap_or_default()) else { return };
-    let Ok(document) = Document::read(document) else { return };
-    let Ok(arguments) = json::read(arguments, &BOUNDS) else { return };
-    for tool in document.tools() {
-        let Ok(request) = document.request(tool.name(), &arguments) else { continue };
+    let Ok(mut document) = Document::read(document) else { return };
+    let Ok(arguments) = std::str::from_utf8(arguments) else { return };
+    let routes: Vec<(String, String)> = document.operations().map(|o| (o.0.to_owned(), o.2.to_owned())).collect();
+    for (tool, template) in &routes {
+        let Ok(request) = document.request_of(tool, arguments) else { continue };
         let target = request.path_and_query.as_str();
-        let path = target.split('?').next().unwrap_or_default();
-        assert!(target.starts_with('/') && target.bytes().all(|b| b.is_ascii_graphic()), "no target");
-        assert!(target.matches('?').count() <= 1 && !target.contains('#'), "the target ends early");
-        assert!(path.split('/').all(|p| p != "." && p != ".."), "the path climbs");
+        assert!(target.starts_with('/') && !target.starts_with("//"), "no path");
+        assert!(target.bytes().all(|b| b.is_ascii_graphic()) && !target.contains('#'), "no target");
+        assert!(target.matches('?').count() <= 1, "two queries");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let (wanted, got) = (segments(template), segments(path));
+        assert_eq!(wanted.len(), got.len(), "another number of segments");
+        for (wanted, got) in wanted.iter().zip(&got) {
+            let (before, _) = wanted.split_once('{').unwrap_or((wanted, ""));
+            assert!(got.starts_with(before) && (wanted == got || wanted.contains('{')), "another path");
+        }
+        climbs_nowhere(path);
+        let declared: Vec<&str> = document.positions(tool).into_iter().filter(|p| p.1 == Position::Query).map(|p| p.0).collect();
+        for pair in query.split('&').filter(|p| !p.is_empty()) {
+            let key = String::from_utf8(decoded(pair.split('=').next().unwrap_or_default().as_bytes())).unwrap_or_default();
+            // An argument whose name stands at two positions has its position before it.
+            assert!(declared.iter().any(|d| *d == key || d.strip_prefix("query_") == Some(&key)), "a key nobody declared");
+        }
         for (name, value) in &request.headers {
             assert!(!matches!(name.as_str(), "host" | "authorization" | "content-length" | "transfer-encoding"));
             assert!(value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "a header ends early");
         }
         assert!(!matches!(request.method, "GET" | "HEAD" | "DELETE") || request.body.is_none(), "a smuggled body");
     }
+    // What is chosen is there, and what is left out is not.
+    if let Some((tool, _)) = routes.first() {
+        assert!(document.select(&[tool.clone()]).is_ok() && document.operations().count() == 1);
+        assert!(document.select(&[format!("!{tool}")]).is_ok() && document.operations().next().is_none());
+    }
+}
+
+/// However often a server decodes, no part between slashes is a step upwards.
+fn climbs_nowhere(path: &str) {
+    let mut path = path.as_bytes().to_vec();
+    for _ in 0..5 {
+        for part in path.split(|b| matches!(b, b'/' | b'\\')) {
+            let name = part.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+            assert!(name != b"." && name != b"..", "the path climbs");
+        }
+        path = decoded(&path);
+    }
+}
+
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+    let (mut out, mut at) = (Vec::new(), 0);
+    while let Some(b) = text.get(at) {
+        let pair = hex(text.get(at + 1)).zip(hex(text.get(at + 2))).filter(|_| *b == b'%');
+        out.push(pair.map_or(*b, |(high, low)| high * 16 + low));
+        at += if pair.is_some() { 3 } else { 1 };
+    }
+    out
 }
 
 /// A command line: read or refused; what is permitted is decidable, and stays so when it is written anew.

@@ -129,7 +129,7 @@ class OpenApiInjection(unittest.TestCase):
             for arguments in ({"id": 7, "name": text}, {"id": text, "name": "n"}, {"id": [text], "name": "n"}):
                 with self.subTest(arguments=arguments):
                     self.send("read", arguments)
-        for text in ("..", "%2e%2e", "..%252fx", "a/../b", "..;/x", "", "a\r\nb"):
+        for text in ("..", "%2e%2e", "..%252fx", "a/../b", "..;/x", "", "a\r\nb", "..%00/x", "..?", "．．/x", "..%c0%afx"):
             with self.subTest(refused=text):
                 self.assertIsNone(self.send("read", {"id": text, "name": "n"}))
 

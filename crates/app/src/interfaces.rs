@@ -62,7 +62,10 @@ pub fn describe(file: &Path, operations: &[String]) -> Result<(Vec<Operation>, V
     let within = |problems: Vec<Problem>| Problems(problems.into_iter().map(|p| p.within(&source)).collect());
     let mut document = Document::read(&read(file)?).map_err(within)?;
     let skipped = document.skipped().to_vec();
-    document.select(operations).map_err(within)?;
+    document.select(operations).map_err(|problems| {
+        let path = |p: &Problem| format!("operation {}", p.path);
+        Problems(problems.into_iter().map(|p| Problem { path: path(&p), ..p }).collect())
+    })?;
     let list = document.operations().map(|(tool, method, path)| {
         let arguments = document.positions(tool).into_iter().map(|(a, p)| (a.to_owned(), p.name())).collect();
         Operation { tool: tool.to_owned(), method, path: path.to_owned(), arguments }

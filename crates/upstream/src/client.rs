@@ -149,6 +149,11 @@ impl Client {
         }
     }
 
+    /// Whether a text shows that upstream's credential.
+    pub(crate) fn shows_credential(&self, of: &UpstreamId, text: &[u8]) -> bool {
+        matches!(self.upstreams.get(of).map(|u| &u.way), Some(Way::Server(s)) if s.own.shown_in(text))
+    }
+
     /// The same for a server whose interface declares cookies: `cookie` is what the declared ones say, composed by the
     /// gateway. A caller's own header of that name never goes out.
     pub(crate) async fn dispatch_with(

@@ -7,6 +7,7 @@ use crate::{
     error::UpstreamError,
     settings::{AuthStyle, BaseUrl, Settings},
 };
+use data_encoding::BASE64;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
@@ -15,6 +16,8 @@ use http::{
     },
 };
 
+/// Shortest credential that is looked for in answers.
+const SECRET: usize = 8;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// RFC 9110, section 7.6.1, and the older ones that servers still act on.
@@ -58,6 +61,21 @@ impl Own {
             (AuthStyle::XApiKey, Some(c)) => own.push((X_API_KEY, c.header("").map_err(wrong)?)),
         }
         Ok(Self(own))
+    }
+
+    /// Whether a text has the credential in it, as of a server that repeats what it was sent. What is encoded otherwise
+    /// is not found, and what is short is in many texts.
+    pub(crate) fn shown_in(&self, text: &[u8]) -> bool {
+        let is_there =
+            |secret: &[u8]| secret.len() >= SECRET && text.windows(secret.len()).any(|part| part == secret);
+        self.0.iter().filter(|(_, value)| value.is_sensitive()).any(|(_, value)| {
+            let value = value.as_bytes();
+            let pair = value.strip_prefix(b"Basic ");
+            let bare = pair.or_else(|| value.strip_prefix(b"Bearer ")).unwrap_or(value);
+            let plain = pair.and_then(|p| BASE64.decode(p).ok()).unwrap_or_default();
+            let password = plain.iter().position(|b| *b == b':').and_then(|at| plain.get(at + 1..));
+            is_there(bare) || password.is_some_and(is_there)
+        })
     }
 
     /// The caller's headers, cleaned, with the gateway's own over them.

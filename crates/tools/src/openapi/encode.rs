@@ -11,6 +11,7 @@ use crate::json::canonical;
 use crate::show::visible;
 use cordon_types::Problem;
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest path and query.
 const MAX_TARGET: usize = 8_192;
@@ -135,12 +136,20 @@ fn in_segment(
     Ok(encoded)
 }
 
-/// Whether a part of the text between slashes is `.` or `..`, as it is or after some decodings.
+/// Whether a part of the text between slashes is `.` or `..`, as it is or after some decodings; also where a server
+/// composes characters (NFKC) before it looks at the path.
 fn climbs(text: &str) -> bool {
-    let mut bytes = text.as_bytes().to_vec();
+    let composed: String = text.nfkc().collect();
+    steps_up(text.as_bytes()) || (composed != text && steps_up(composed.as_bytes()))
+}
+
+fn steps_up(text: &[u8]) -> bool {
+    let mut bytes = text.to_vec();
     for _ in 0..=DECODINGS {
         let is_step = |part: &[u8]| {
-            let name: &[u8] = part.split(|b| *b == b';').next().unwrap_or_default();
+            // What some server takes for the end of a name, or of the whole path.
+            let ends = |b: &u8| matches!(b, b';' | b'?' | b'#' | 0);
+            let name: &[u8] = part.split(ends).next().unwrap_or_default();
             let name = name.trim_ascii();
             name == b"." || name == b".."
         };
@@ -167,7 +176,16 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
             _ => None,
         };
         if let Some((high, low)) = pair {
-            out.push(high * 16 + low);
+            let byte = high * 16 + low;
+            // What lax readers of UTF-8 take for `.`, `/` and `\`, in two bytes where one would do.
+            let short = match (out.last(), byte) {
+                (Some(0xc0), 0xae) => Some(b'.'),
+                (Some(0xc0), 0xaf) => Some(b'/'),
+                (Some(0xc1), 0x9c) => Some(b'\\'),
+                _ => None,
+            };
+            out.truncate(out.len() - usize::from(short.is_some()));
+            out.push(short.unwrap_or(byte));
             rest = after.get(2..).unwrap_or_default();
         } else {
             out.push(*first);

@@ -325,7 +325,8 @@ fn segments(path: &str, parameters: &[Parameter]) -> Result<Vec<Segment>, String
         if part.is_empty() && at < last {
             return Err("the path has an empty segment".to_owned());
         }
-        if part == "." || part == ".." {
+        // Some servers take what begins with `;` for no part of the name.
+        if matches!(part.split(';').next(), Some("." | "..")) {
             return Err("the path has a segment `.` or `..`".to_owned());
         }
         let mut segment = Vec::new();

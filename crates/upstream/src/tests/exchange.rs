@@ -243,3 +243,41 @@ async fn a_builtin_answers_without_a_network() {
     assert_eq!(get("break").await.unwrap_err().name(), "reset");
     assert_eq!(get("short").await.unwrap_err().name(), "truncated");
 }
+
+#[test]
+fn a_credential_is_sent_in_its_style_and_known_again() {
+    let check = |auth: AuthStyle, secret: &str, name: &str, value: &str, shown: &[&str], hidden: &[&str]| {
+        let base = BaseUrl::parse("https://api.example.com/v1").unwrap();
+        let mut s = Settings::new(id(), Target::Url(base.clone()));
+        s.credential = Some(crate::Credential::new(cordon_types::Secret::new(secret.to_owned())));
+        s.auth = auth;
+        let own = crate::headers::Own::new(&s, &base).unwrap();
+        let mut stolen = HeaderMap::new();
+        stolen.insert(
+            http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_static("stolen"),
+        );
+        assert_eq!(own.outgoing(stolen)[name], value);
+        for text in shown {
+            assert!(own.shown_in(text.as_bytes()), "{text}");
+        }
+        for text in hidden {
+            assert!(!own.shown_in(text.as_bytes()), "{text}");
+        }
+    };
+    let horse = "correct-horse";
+    check(
+        AuthStyle::Bearer,
+        horse,
+        "authorization",
+        "Bearer correct-horse",
+        &["a correct-horse b"],
+        &["correct"],
+    );
+    let name = http::HeaderName::from_static("private-token");
+    check(AuthStyle::Header(name), horse, "private-token", horse, &["correct-horse"], &["horse", ""]);
+    let basic = "Basic YWRhOmNvcnJlY3QtaG9yc2U=";
+    let shown = ["YWRhOmNvcnJlY3QtaG9yc2U=", "password: correct-horse"];
+    check(AuthStyle::Basic, "ada:correct-horse", "authorization", basic, &shown, &["ada", "Basic"]);
+    check(AuthStyle::Bearer, "short", "authorization", "Bearer short", &[], &["short"]);
+}

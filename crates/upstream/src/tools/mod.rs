@@ -122,6 +122,13 @@ impl ToolServers {
         self.client.dispatch_with(upstream, outgoing, request.cookie).await
     }
 
+    /// Whether an answer shows the credential that the gateway sent with the call: debug pages and errors repeat what
+    /// they got, and an agent that reads the credential has it.
+    #[must_use]
+    pub fn shows_credential(&self, of: &ServerId, answer: &[u8]) -> bool {
+        self.place(of).is_ok_and(|(upstream, _)| self.client.shows_credential(upstream, answer))
+    }
+
     fn place(&self, to: &ServerId) -> Result<(&UpstreamId, &str), UpstreamError> {
         let unknown = || UpstreamError::BadRequest { reason: format!("no tool server `{to}` is configured") };
         self.paths.get(to).map(|(id, path)| (id, path.as_str())).ok_or_else(unknown)

@@ -6,8 +6,8 @@
 //! ```
 //! What always holds: the request is composed once, from the arguments as they were judged, before its intent; it goes
 //! below the operator's URL with the operator's credential; of the answer, its status, its kind and its body are read,
-//! and all that follows looks into them as into any server's result. What it does not do: follow a redirect, retry,
-//! fetch a document.
+//! and all that follows looks into them as into any server's result; one that repeats the operator's credential is
+//! withheld. What it does not do: follow a redirect, retry, fetch a document.
 
 mod answer;
 
@@ -200,6 +200,10 @@ async fn call(
     let answer = worker.tools().call(permit, server.id(), request).await?;
     let (status, kind) = (answer.status, answer::Kind::of(&answer.headers));
     let body = crate::mcp::replies::whole(answer.body, server.settings.result_bytes).await?;
+    if worker.tools().shows_credential(server.id(), &body) {
+        let public = "the tool server's answer shows the gateway's own credential; it was withheld";
+        return Err(Failure::new("credential_shown", public));
+    }
     let limits = worker.shared.gate.load().limits;
     let result = answer::result(status, &kind, &body, &limits)?;
     Ok((result, body.len()))
