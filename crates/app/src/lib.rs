@@ -20,6 +20,7 @@ pub mod gullible;
 pub mod load;
 pub mod logging;
 pub mod mcp;
+mod pins;
 mod reload;
 pub mod run;
 mod runtime;

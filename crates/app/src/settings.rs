@@ -193,6 +193,8 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
         timeout: s.timeout,
         concurrent: s.concurrent,
         restarts: s.restarts,
+        first_use: s.first_use,
+        whole: s.whole,
     }
 }
 

@@ -243,6 +243,13 @@ code!(
         ApprovalExpired = "approval_expired",
         /// A grant was used by a call; `count` is how many uses are left.
         ApprovalUsed = "approval_used",
+        /// A server's tools were approved; `target` is the server, `snapshot` their digest, `count` how many. Without
+        /// `by`, they were its first, and the operator's file lets those be.
+        ToolsPinned = "tools_pinned",
+        /// The approval was taken back.
+        ToolsUnpinned = "tools_unpinned",
+        /// A server declares other tools than were approved: `count` are new or changed, `snapshot` is the digest.
+        ToolsChanged = "tools_changed",
     }
 );
 

@@ -39,6 +39,7 @@ fn at(world: &World, server: &str, tool: &str, session: &str) -> CallExchange {
         server: ServerId::new(server).unwrap(),
         tool: tool.to_owned(),
         session: Some(session.to_owned()),
+        pin: None,
     }
 }
 

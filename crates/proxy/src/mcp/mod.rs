@@ -17,11 +17,13 @@ mod flow;
 mod handshake;
 mod headers;
 mod hub;
+mod learn;
 mod link;
 mod listen;
 mod lists;
 mod mirror;
 mod park;
+mod pins;
 mod questions;
 mod replies;
 mod resume;
@@ -32,7 +34,9 @@ mod standing;
 mod target;
 
 pub use hub::Hub;
-pub use server::{Defined, Server, ServerSettings, ToolSet, Transport};
+pub use learn::watch;
+pub use pins::{Barred, NotPinned, Pin, PinEvent, PinKeeper, Pins, Review};
+pub use server::{Health, Server, ServerSettings, Transport};
 
 use crate::body::{self, OutBody};
 use crate::call::{self, Asked, content_length};
