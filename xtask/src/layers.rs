@@ -38,7 +38,15 @@ const TABLE: &[Row] = &[
     row(
         "cordon-pipeline",
         "crates/pipeline",
-        &["cordon-types", "cordon-wire", "cordon-detect", "cordon-flow", "cordon-policy", "cordon-ledger"],
+        &[
+            "cordon-types",
+            "cordon-wire",
+            "cordon-detect",
+            "cordon-flow",
+            "cordon-policy",
+            "cordon-tools",
+            "cordon-ledger",
+        ],
         true,
     ),
     row("cordon-identity", "crates/identity", &["cordon-types"], true),

@@ -286,6 +286,7 @@ impl Parts {
         let lasting = Lasting {
             issued: Arc::new(Issued::new(*custody::fresh_key())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+            calls: Arc::default(),
             held: Arc::new(Nobody),
             binding_key: binding_key(&users),
         };

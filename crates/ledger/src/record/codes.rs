@@ -143,6 +143,10 @@ code!(
         Quarantined = "tool_quarantined",
         /// The arguments are not what the tool's schema takes.
         SchemaRefused = "schema_refused",
+        /// The tool may not be called at this time.
+        OutsideHours = "outside_hours",
+        /// The tool was called as often as it may be.
+        TooManyCalls = "too_many_calls",
         /// Untrusted content supplied the target.
         TargetUntrusted = "target_untrusted",
         /// Data above its class would have left.
