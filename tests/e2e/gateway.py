@@ -113,10 +113,14 @@ class Gateway:
     with Gateway(upstream=gullible):      # models that go over HTTP to that server, see UPSTREAM
     Gateway(start=False)                  # to edit config, manifests and policies first; then .start()
 
-    `config` and `manifest` are functions from text to text; `agents` maps a name to a manifest's text.
+    `config` and `manifest` are functions from text to text; `agents` maps a name to a manifest's text. What the tool
+    servers of the config declare is approved at each start, unless `approve` is false.
     """
 
-    def __init__(self, upstream=None, config=None, manifest=None, agents=None, policies=None, start=True):
+    def __init__(
+        self, upstream=None, config=None, manifest=None, agents=None, policies=None, start=True, approve=True
+    ):
+        self.approve = approve
         self.directory = Path(tempfile.mkdtemp(prefix="cordon-e2e-"))
         self.data_dir = self.directory / "data"
         self.process = None
@@ -177,6 +181,8 @@ class Gateway:
         self.anthropic_base_url = said["anthropic_base_url"]
         self.admin_url = said["admin_url"]
         self.control_socket = said["control_socket"]
+        if self.approve and "[[servers]]" in self.read("cordon.toml"):
+            self.cordon("mcp", "approve", "--all", "--yes", "--by", "the tests")
         return self
 
     def stop(self, how=signal.SIGTERM):

@@ -102,9 +102,11 @@ class Interface:
         return self.over(do, agent, mode)
 
     def refused(self, tool, arguments=None, agent="tester", mode=None):
-        """The words of an error of the protocol."""
+        """The words of a refusal: an error of the protocol, or a notice in the result's place."""
         try:
             result = self.call(tool, arguments, agent, mode)
+            if (result.meta or {}).get("cordon/refused"):
+                return result.content[0].text
         except BaseException as group:
             while isinstance(group, BaseExceptionGroup):
                 group = group.exceptions[0]
@@ -256,7 +258,7 @@ class Calls(unittest.TestCase):
         quarantined = self.it.call("addPet", {"body": {"name": "Ada"}}, agent="narrow")
         self.assertIn("effect", quarantined.content[0].text)
         self.assertIn("no such tool", self.it.refused("deletePet", {"id": "a"}, agent="narrow"))
-        self.assertIn("no such tool", self.it.refused("steer"))
+        self.assertIn("quarantined", self.it.refused("steer"))
         self.assertEqual(self.it.api.seen, [])
 
     def test_a_call_is_recorded(self):
@@ -265,7 +267,7 @@ class Calls(unittest.TestCase):
 
         def recorded():
             calls = [r["record"] for r in self.it.gateway.records() if r["record"].get("op") == "tools.call"]
-            return calls if any("wrong_type" in str(r) for r in calls) else None
+            return calls if any("schema_refused" in str(r) for r in calls) else None
 
         calls = eventually(recorded, "the calls' records")
         sent = [r for r in calls if r.get("agent") == "narrow" and r.get("call", {}).get("tool") == "pets__getPet"]
@@ -341,7 +343,12 @@ class Settings(unittest.TestCase):
         eventually(lambda: "reload refused" in it.gateway.stderr(), "the reload is refused")
         self.assertEqual(it.over(do), ["getPet"])
         it.gateway.write("pets.yaml", DOCUMENT.replace("operationId: getPet", "operationId: readPet"))
-        eventually(lambda: it.over(do) == ["readPet"], "the new document is in force")
+        # What it says now is what somebody has to approve, as of every server.
+        eventually(lambda: it.over(do) == [], "the new document is in force")
+        self.assertIn("quarantined", it.refused("readPet", {"id": "a"}))
+        it.gateway.cordon("mcp", "approve", "--all", "--yes", "--by", "the tests")
+        self.assertEqual(it.over(do), ["readPet"])
+        self.assertFalse(it.call("readPet", {"id": "a"}).is_error)
 
     def test_check_names_the_place(self):
         it = Interface(echo)

@@ -640,7 +640,7 @@ class LineJumping(unittest.TestCase):
         self.server.calls.clear()
         for tool in self.poisoned:
             with self.subTest(tool):
-                self.assertIn("no such tool", call(self.gateway, "raw", tool).message["error"]["message"])
+                self.assertEqual(call(self.gateway, "raw", tool).refused, "tool_quarantined")
         self.assertEqual(self.server.calls, [])
 
 

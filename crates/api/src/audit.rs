@@ -48,7 +48,7 @@ pub struct HoldScope {
 
 /// Why the record's keeper refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditRefused {
+pub struct Refused {
     /// HTTP status.
     pub status: u16,
     /// A stable code.
@@ -106,9 +106,9 @@ impl Admin {
 }
 
 /// What a runtime without a ledger answers.
-pub(crate) fn nowhere() -> Result<Value, AuditRefused> {
+pub(crate) fn nowhere() -> Result<Value, Refused> {
     let message = "there is no ledger here".to_owned();
-    Err(AuditRefused { status: 404, code: "not_found", message })
+    Err(Refused { status: 404, code: "not_found", message })
 }
 
 fn bad(message: &str) -> Reply {

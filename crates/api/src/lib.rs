@@ -14,6 +14,10 @@
 //! GET  /cordon/v1/approvals/{id}
 //! POST /cordon/v1/approvals/{id}/allow  {"by","scope"}
 //! POST /cordon/v1/approvals/{id}/deny   {"by","reason"}; takes an unused grant back too
+//! GET  /cordon/v1/servers             tool servers: how they are, which of their tools are quarantined
+//! POST /cordon/v1/servers/look        asks them all what they declare, and waits
+//! GET  /cordon/v1/servers/{id}        what is different from what was approved
+//! POST /cordon/v1/servers/{id}/approve  {"by","digest","accept"}; DELETE .../approve takes it back
 //! POST /cordon/v1/reload              whole or not at all
 //! GET  /cordon/v1/posture[/{framework}[/since-review]]
 //! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
@@ -31,10 +35,12 @@ mod approvals_tests;
 mod audit;
 mod keys;
 mod kills;
+mod pins;
 mod posture;
 mod shape;
 
-pub use audit::{AuditOrder, AuditRefused, HoldScope};
+pub use audit::{AuditOrder, HoldScope, Refused};
+pub use pins::PinOrder;
 pub use shape::{Reply, Request};
 
 use cordon_approvals::{Desk, Event};
@@ -101,9 +107,14 @@ pub trait Runtime: Send + Sync {
     /// Records a review by that person, whose name becomes a pseudonym; durable on return.
     fn review(&self, by: &Operator, reviewer: &str) -> Result<serde_json::Value, PostureProblem>;
     /// Keeps or gives up records, and records that.
-    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, Refused> {
         let _ = (by, order);
         audit::nowhere()
+    }
+    /// Shows what tool servers declare, and approves it. May wait for servers.
+    fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {
+        let _ = (by, order);
+        pins::nowhere()
     }
 }
 
@@ -153,6 +164,7 @@ impl Admin {
             ("POST", ["keys", id, "rotate"]) => self.rotate_key(by, id, request.body),
             ("GET", ["kills"]) => self.list_kills(),
             ("POST", ["kills"]) => self.kill(by, request.body),
+            (method, ["servers", rest @ ..]) => self.servers(by, method, rest, request.body),
             (method, ["audit", rest @ ..]) => self.audit(by, method, rest, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),
             (method, ["approvals", rest @ ..]) => self.approvals(by, method, rest, request.body),

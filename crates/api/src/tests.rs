@@ -190,6 +190,20 @@ fn what_is_refused() {
     check("POST", "/cordon/v1/keys", json!({"kind": "admin", "digest": "x"}), 400);
     check("POST", "/cordon/v1/keys/none/revoke", Value::Null, 404);
     check("POST", "/cordon/v1/kills", json!({"scope": "everything"}), 400);
+    check("POST", "/cordon/v1/servers", Value::Null, 405);
+    check("POST", "/cordon/v1/servers/a_b/approve", json!({"by": "a", "digest": "0".repeat(64)}), 404);
+    check("POST", "/cordon/v1/servers/crm/approve", json!({"by": "a", "digest": "0"}), 400);
+    check("POST", "/cordon/v1/servers/crm/approve", json!({"by": " ", "digest": "0".repeat(64)}), 400);
+    check(
+        "POST",
+        "/cordon/v1/servers/crm/approve",
+        json!({"by": "a", "digest": "0".repeat(64), "x": 1}),
+        400,
+    );
+    check("POST", "/cordon/v1/servers/crm/steal", Value::Null, 404);
+    // Nothing runs here that could ask a server.
+    check("POST", "/cordon/v1/servers/crm/approve", json!({"by": "a", "digest": "0".repeat(64)}), 409);
+    check("GET", "/cordon/v1/servers", Value::Null, 409);
     check("PUT", "/cordon/v1/keys", Value::Null, 405);
     check("GET", "/cordon/v2/keys", Value::Null, 404);
     check("POST", "/cordon/v1/reload", Value::Null, 422);

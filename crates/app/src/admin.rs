@@ -5,6 +5,7 @@ use crate::approvals::Held;
 use crate::custody::Custodian;
 use crate::data::DataDir;
 use crate::error::AppError;
+use crate::pins::Keeper;
 use crate::reload::Reloader;
 use bytes::Bytes;
 use cordon_api::{Admin, Operator, Reply, Request};
@@ -42,6 +43,7 @@ pub(crate) struct Side {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) custodian: Arc<Custodian>,
     pub(crate) held: Held,
+    pub(crate) pins: Arc<Keeper>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
@@ -136,6 +138,13 @@ async fn works(side: &Arc<Side>) {
                 let _ = tokio::task::spawn_blocking(move || reloader.look()).await;
             }
             () = side.held.queue.woken() => held(side).await,
+            () = side.pins.woken() => {
+                let recording = side.clone();
+                let done = tokio::task::spawn_blocking(move || recording.pins.record(&recording.shared)).await;
+                if let Ok(Err(error)) = done {
+                    tracing::error!(%error, "what happened to a server's tools could not be recorded");
+                }
+            }
             _ = count.tick() => {
                 side.held.desk.tick(side.shared.clock.now());
                 side.shared.hub.sweep();

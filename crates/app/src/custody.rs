@@ -6,7 +6,7 @@
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::system::SystemEntropy;
-use cordon_api::{AuditOrder, AuditRefused, Operator};
+use cordon_api::{AuditOrder, Operator, Refused};
 use cordon_identity::{KillScope, KillSwitch};
 use cordon_ledger::custody::{Order, Plan, Stop};
 use cordon_ledger::{
@@ -108,7 +108,7 @@ impl Custodian {
     }
 
     /// Carries out an operator's order.
-    pub(crate) fn order(&self, by: &Operator, order: &AuditOrder) -> Result<Value, AuditRefused> {
+    pub(crate) fn order(&self, by: &Operator, order: &AuditOrder) -> Result<Value, Refused> {
         self.answer(by, order).map_err(|e| refused(&e))
     }
 
@@ -228,7 +228,7 @@ pub(crate) fn digester(vault: &FileVolume, now: Millis) -> Result<(Digester, boo
     Ok((epochs.digester(vault)?, begun))
 }
 
-fn refused(e: &CustodyError) -> AuditRefused {
+fn refused(e: &CustodyError) -> Refused {
     let (status, code) = match e {
         CustodyError::Held { .. } => (409, "on_hold"),
         CustodyError::CurrentEpoch { .. } => (409, "current_epoch"),
@@ -239,7 +239,7 @@ fn refused(e: &CustodyError) -> AuditRefused {
         CustodyError::BadScope { .. } => (400, "bad_scope"),
         CustodyError::NotCovered { .. } | CustodyError::Ledger(_) => (503, "record_unavailable"),
     };
-    AuditRefused { status, code, message: e.to_string() }
+    Refused { status, code, message: e.to_string() }
 }
 
 fn epochs_json(epochs: &Epochs) -> Value {

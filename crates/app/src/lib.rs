@@ -21,6 +21,7 @@ pub mod interfaces;
 pub mod load;
 pub mod logging;
 pub mod mcp;
+mod pins;
 mod reload;
 pub mod run;
 mod runtime;

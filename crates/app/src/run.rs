@@ -6,6 +6,7 @@ use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
+use crate::pins::Keeper;
 use crate::reload::{Reloader, gate};
 use crate::runtime::{Live, append, append_leaf, user_digest};
 use crate::settings;
@@ -101,10 +102,14 @@ impl Running {
         parts.lasting.held = held.desk.clone();
         let rules = gate(loaded, parts.lasting.clone(), parts.shared.kills.clone());
         parts.shared.gate.store(Arc::new(rules));
+        let pins = Keeper::open(store.clone(), &parts.shared)?;
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
+        if let Some(first) = threads.first() {
+            first.watch();
+        }
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
             dir.root(),
@@ -119,6 +124,7 @@ impl Running {
             reloader: reloader.clone(),
             custodian: custodian.clone(),
             held: held.queue.clone(),
+            pins: pins.clone(),
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -127,7 +133,8 @@ impl Running {
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
         let queue = held.queue.clone();
-        let side = Side { admin: api, shared, reloader, custodian, held, registry, stop, live: live_too };
+        let side =
+            Side { admin: api, shared, reloader, custodian, held, pins, registry, stop, live: live_too };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -192,6 +199,7 @@ impl Running {
         let recorded = counts
             .try_for_each(|leaf| append_leaf(&self.shared, leaf))
             .and_then(|()| self.held.record(&self.shared))
+            .and_then(|()| self.live.pins.record(&self.shared))
             .and_then(|()| append(&self.shared, &Control::new(ControlKind::Stop, now)));
         self.shared.ledger.stop()?;
         if let Some(witnessing) = self.witnessing {
@@ -278,6 +286,7 @@ impl Parts {
         let lasting = Lasting {
             issued: Arc::new(Issued::new(*custody::fresh_key())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+            calls: Arc::default(),
             held: Arc::new(Nobody),
             binding_key: binding_key(&users),
         };

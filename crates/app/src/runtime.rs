@@ -2,8 +2,9 @@
 
 use crate::approvals::Queue;
 use crate::custody::Custodian;
+use crate::pins::Keeper;
 use crate::reload::Reloader;
-use cordon_api::{AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
+use cordon_api::{AuditOrder, Change, Operator, PinOrder, PostureProblem, Refused, Runtime};
 use cordon_approvals::{Event, Observer as _};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_proxy::Shared;
@@ -19,6 +20,7 @@ pub(crate) struct Live {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) custodian: Arc<Custodian>,
     pub(crate) held: Arc<Queue>,
+    pub(crate) pins: Arc<Keeper>,
     pub(crate) started: u64,
     pub(crate) witnessing: Option<Arc<crate::witnessing::Board>>,
 }
@@ -117,8 +119,12 @@ impl Runtime for Live {
         self.shared.gate.load().policy.manifest(agent).is_some()
     }
 
-    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, Refused> {
         self.custodian.order(by, order)
+    }
+
+    fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {
+        self.pins.order(&self.shared, by, order)
     }
 
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {

@@ -187,6 +187,8 @@ fn server(root: &Path, s: &ToolServer, interfaces: &Interfaces) -> ServerSetting
         timeout: s.timeout,
         concurrent: s.concurrent,
         restarts: s.restarts,
+        first_use: s.first_use,
+        whole: s.whole,
     }
 }
 

@@ -69,6 +69,11 @@ impl Thread {
         let _ = self.join.join();
     }
 
+    /// Begins to ask tool servers what they declare; ends at a drain.
+    pub(crate) fn watch(&self) {
+        self.spawner.start(Box::pin(cordon_proxy::mcp::watch(self.worker.clone())));
+    }
+
     /// A client with these upstreams for this thread.
     pub(crate) fn client(&self, settings: Vec<Settings>, clock: Arc<dyn Clock>) -> Result<Client, AppError> {
         Ok(Client::new(settings, self.spawner.clone(), clock)?)

@@ -11,6 +11,8 @@
 //! decides nothing; a wider grant is never given for what executes or spends. The end user's consent ([`consent`]) is
 //! another type than a person's decision, and counts as none.
 //!
+//! Beside them stands what is kept of the tools of a server that somebody approved ([`KeptPin`]).
+//!
 //! What it deliberately does not do: I/O, read a clock or make randomness (all are passed in), judge which calls are
 //! held (`policy` does), write records (whoever owns the [`Observer`] does).
 
@@ -20,6 +22,7 @@ mod desk;
 pub mod escape;
 mod event;
 mod persist;
+mod pins;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -31,4 +34,5 @@ pub use decide::{
 pub use desk::{Desk, Limits};
 pub use event::{Event, EventKind, Observer};
 pub use persist::{Allowance, ApprovalStore, Kept, Standing};
+pub use pins::{KeptPin, PinStore};
 pub use view::{Offer, StandingGrant, TargetView, View};

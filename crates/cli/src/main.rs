@@ -22,6 +22,7 @@ mod posture;
 mod records;
 mod scan;
 mod serve;
+mod servers;
 mod witness;
 
 use args::{Cli, Command};

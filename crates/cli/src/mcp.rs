@@ -1,7 +1,8 @@
-//! `mcp`: local clients behind the gateway: the bridge that stands in for their servers, and the rewriting of their
+//! `mcp`: tool servers and what they declare ([`crate::servers`]); local clients behind the gateway: the bridge that stands in for their servers, and the rewriting of their
 //! configurations.
 
 use crate::output;
+use crate::servers::{self, Approve, Review, Servers, Unapprove};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use cordon_app::interfaces::describe;
@@ -14,6 +15,14 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(crate) enum Mcp {
+    /// List the tool servers: how they are, and how many of their tools are quarantined.
+    Servers(Servers),
+    /// Show what a server declares that is not approved, and what in it is remarkable.
+    Review(Review),
+    /// Approve what a server declares: its tools may be used as they are now.
+    Approve(Approve),
+    /// Take an approval back: the server's tools are quarantined.
+    Unapprove(Unapprove),
     /// Stand in for a stdio server: carry a client's messages to the gateway, which runs the server.
     Wrap(Wrap),
     /// Show which local clients' servers would go through the gateway; with `--write`, make it so.
@@ -82,6 +91,10 @@ pub(crate) struct Import {
 
 pub(crate) fn mcp(root: &Path, default_root: bool, command: &Mcp) -> anyhow::Result<ExitCode> {
     match command {
+        Mcp::Servers(options) => servers::servers(root, options),
+        Mcp::Review(options) => servers::review(root, options),
+        Mcp::Approve(options) => servers::approve(root, options),
+        Mcp::Unapprove(options) => servers::unapprove(root, options),
         Mcp::Wrap(options) => wrap(root, options),
         Mcp::Import(options) => import(root, default_root, options),
         Mcp::Openapi(options) => openapi(options),

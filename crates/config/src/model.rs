@@ -177,6 +177,10 @@ pub struct ToolServer {
     pub concurrent: u32,
     /// How often in a row it may be started anew.
     pub restarts: u32,
+    /// The first tools that it declares are approved, if nothing about them needs a person.
+    pub first_use: bool,
+    /// When one tool is new or changed, all are quarantined.
+    pub whole: bool,
 }
 
 /// How a tool server is reached.
@@ -209,7 +213,7 @@ pub enum ServerWay {
         command: Vec<String>,
         /// Its environment, besides `PATH` and `HOME`.
         env: Vec<(String, String)>,
-        /// Where it runs; the data directory when not written.
+        /// Where it runs; the root directory when not written.
         directory: Option<String>,
     },
 }

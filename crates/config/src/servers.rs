@@ -51,6 +51,8 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
     let concurrent = s.integer("concurrent", 1, 10_000).and_then(|n| u32::try_from(n).ok());
     let restarts = s.integer("restarts", 0, 1_000).and_then(|n| u32::try_from(n).ok());
     let timeout = s.seconds("timeout_seconds", 100, 3_600_000);
+    let first_use = s.choice("pins", &[("approve", false), ("first_use", true)]);
+    let whole = s.choice("on_change", &[("server", true), ("tool", false)]);
     Some(ToolServer {
         id: id?,
         way: way?,
@@ -59,6 +61,9 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
         timeout: timeout.unwrap_or(Duration::from_secs(60)),
         concurrent: concurrent.unwrap_or(32),
         restarts: restarts.unwrap_or(5),
+        // SECURITY: what no person has looked at is not called.
+        first_use: first_use.unwrap_or(false),
+        whole: whole.unwrap_or(true),
     })
 }
 

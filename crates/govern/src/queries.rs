@@ -68,7 +68,7 @@ fn tables(id: EvidenceId, f: &Figures, facts: &Facts, log: &Log) -> Vec<Table> {
         E::Slo => vec![records::finishes(f), records::statuses(f), records::latency(f), records::runs(f)],
         E::Sup => vec![records::upstreams(f), files::upstreams(facts)],
         E::Tls => vec![files::transport(facts), files::upstreams(facts)],
-        E::Tool => vec![records::tools(f), records::offered(f), files::tools(facts)],
+        E::Tool => vec![records::tools(f), records::offered(f), records::pins(f), files::tools(facts)],
         E::Bom | E::Eval | E::Fb | E::Imp | E::Inc | E::Risk | E::Train => Vec::new(),
     };
     tables.into_iter().filter(|t| !t.rows.is_empty()).collect()

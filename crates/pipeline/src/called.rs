@@ -113,6 +113,8 @@ pub fn judge(
         Authorization::Allowed(permit) => permit,
         Authorization::Held(held) if call.judged_again => held.approved(),
         Authorization::Held(held) => {
+            // Nobody is asked about what may not be called now.
+            timely(gate, caller, call, rule, (tally, flow, false), now)?;
             let question = Question { gate, caller, call, rule, arguments: &arguments, flow };
             match question.settle(held, now) {
                 Ok(permit) => permit,
@@ -131,6 +133,7 @@ pub fn judge(
             return Err(CallRefused { why: Why::Policy(reason.code), public: reason.public, waiting: None });
         }
     };
+    timely(gate, caller, call, rule, (tally, flow, !call.judged_again), now)?;
     let_through(origins, &arguments, rule, &permit, tally);
     tally.calls.push(CallTally {
         policies: permit.policies().to_vec(),
@@ -138,6 +141,26 @@ pub fn judge(
         ..tallied(call, rule, flow, None)
     });
     Ok(permit)
+}
+
+/// Whether the tool may be called at this time, and this often; counts the call with `count`.
+fn timely(
+    gate: &Gate,
+    caller: &Caller,
+    call: Call<'_>,
+    rule: Option<&ToolRule>,
+    (tally, flow, count): (&mut Tally, Option<Flow>, bool),
+    now: Millis,
+) -> Result<(), CallRefused> {
+    let Some(rule) = rule else { return Ok(()) };
+    let Err((code, public)) = gate.lasting.calls.admit(&caller.agent, rule, count, now) else {
+        return Ok(());
+    };
+    if gate.policy.manifest(&caller.agent).is_some_and(|m| m.observes(now)) {
+        tally.observed = Some(code);
+        return Ok(());
+    }
+    Err(refused(call, Some(rule), tally, flow, code, &public))
 }
 
 /// What follows from letting a call through, for the record and for what comes after it.

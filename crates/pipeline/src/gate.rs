@@ -1,5 +1,6 @@
 //! One snapshot of everything that judges: replaced as a whole at a reload, shared by reference.
 
+use crate::calls::ToolCalls;
 use crate::issued::Issued;
 use crate::models::ModelTable;
 use crate::refusal::{Refusal, Why};
@@ -44,6 +45,8 @@ pub struct Lasting {
     pub issued: Arc<Issued>,
     /// What sessions have seen.
     pub sessions: Arc<Sessions>,
+    /// How often tools were called.
+    pub calls: Arc<ToolCalls>,
     /// Calls that wait for people.
     pub held: Arc<dyn HeldCalls>,
     /// The key under which a held call is named. It lasts over a restart, as grants do.

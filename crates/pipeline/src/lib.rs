@@ -12,6 +12,7 @@
 pub mod advise;
 mod answer;
 mod called;
+mod calls;
 mod enforce;
 mod exchange;
 mod gate;
@@ -31,6 +32,7 @@ mod told;
 
 pub use answer::answer;
 pub use called::{Call, CallRefused, Floor, Origins, Whole, judge};
+pub use calls::ToolCalls;
 pub use exchange::{Caller, Exchange};
 pub use gate::{Gate, Lasting};
 pub use held::Nobody;

@@ -64,6 +64,10 @@ pub enum ReasonCode {
     Quarantined,
     /// The arguments are not what the tool's own schema takes.
     SchemaRefused,
+    /// The tool may not be called at this time.
+    OutsideHours,
+    /// The tool was called as often as it may be.
+    TooManyCalls,
     /// A limit on the tool's arguments does not hold.
     ArgumentRefused,
     /// The target came from untrusted content, and the manifest refuses that.
@@ -90,7 +94,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in a fixed order.
-    pub const ALL: [ReasonCode; 18] = [
+    pub const ALL: [ReasonCode; 20] = [
         ReasonCode::NoManifest,
         ReasonCode::Expired,
         ReasonCode::ModelNotListed,
@@ -98,6 +102,8 @@ impl ReasonCode {
         ReasonCode::EffectUnknown,
         ReasonCode::Quarantined,
         ReasonCode::SchemaRefused,
+        ReasonCode::OutsideHours,
+        ReasonCode::TooManyCalls,
         ReasonCode::ArgumentRefused,
         ReasonCode::TargetUntrusted,
         ReasonCode::ClassRefused,
@@ -122,6 +128,8 @@ impl ReasonCode {
             ReasonCode::EffectUnknown => "effect_unknown",
             ReasonCode::Quarantined => "tool_quarantined",
             ReasonCode::SchemaRefused => "schema_refused",
+            ReasonCode::OutsideHours => "outside_hours",
+            ReasonCode::TooManyCalls => "too_many_calls",
             ReasonCode::ArgumentRefused => "argument_refused",
             ReasonCode::TargetUntrusted => "target_untrusted",
             ReasonCode::ClassRefused => "class_refused",

@@ -4,6 +4,7 @@
 //! parsed values, not strings. What it deliberately does not do: decide; it compiles to Cedar, which does.
 
 use crate::predicate::ArgumentRule;
+use cordon_tools::limits::{Hours, Rate};
 use cordon_types::{AgentId, Class, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
 
 mod fields;
@@ -259,6 +260,10 @@ pub struct ToolRule {
     pub args: Option<Vec<ArgumentRule>>,
     /// Whether arguments that `[tools.args]` does not name pass.
     pub other_args: bool,
+    /// How often it may be called; all hold.
+    pub rates: Vec<Rate>,
+    /// When it may be called; always, without.
+    pub hours: Option<Hours>,
 }
 
 impl ToolRule {

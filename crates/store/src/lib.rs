@@ -1,4 +1,4 @@
-//! What outlives the process: keys, kills, budgets, approvals and notes of the data directory in SQLite (the only SQL in
+//! What outlives the process: keys, kills, budgets, approvals, pins and notes of the data directory in SQLite (the only SQL in
 //! Cordon), and the ledger's files (`volume`).
 //!
 //! What always holds: a change is on the disk when its method returns `Ok`, and did not happen when it returns
@@ -17,6 +17,7 @@ mod error;
 mod keys;
 mod kills;
 mod meta;
+mod pins;
 mod schema;
 #[cfg(test)]
 mod tests;

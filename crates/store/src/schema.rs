@@ -49,4 +49,11 @@ pub(crate) const STEPS: &[&str] = &[
         CHECK ((standing = 'allowed') =
             (bound IS NOT NULL AND exact IS NOT NULL AND uses IS NOT NULL AND until IS NOT NULL))
     ) STRICT, WITHOUT ROWID;",
+    // 3: the tools of servers, as somebody approved them.
+    "CREATE TABLE pins (
+        server TEXT NOT NULL PRIMARY KEY,
+        tools TEXT NOT NULL,
+        accepted TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
 ];

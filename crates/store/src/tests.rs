@@ -43,7 +43,7 @@ fn everything_is_there_after_reopening() {
     assert_eq!(store.budget_load().unwrap(), vec![("agent:bot".into(), "d:2026-11-23".into(), 10, 20)]);
     assert_eq!(store.meta("created").unwrap().as_deref(), Some("2"));
     assert_eq!(store.meta("other").unwrap(), None);
-    assert_eq!(store.schema_version().unwrap(), 2);
+    assert_eq!(store.schema_version().unwrap(), 3);
 }
 
 #[test]
@@ -252,4 +252,24 @@ fn many_threads_write_at_once() {
     let store = reopen(&dir);
     assert_eq!(store.load_keys().unwrap().len(), 80);
     assert_eq!(store.budget_load().unwrap()[0].2, 79);
+}
+
+#[test]
+fn approved_tools_are_one_set_a_server_and_there_after_reopening() {
+    use cordon_approvals::{KeptPin, PinStore as _};
+    let (dir, store) = fresh();
+    let pin = |at| KeptPin {
+        server: cordon_types::ServerId::new("crm").unwrap(),
+        set: format!("{{\"tools\":[{at}]}}"),
+        accepted: vec!["a".to_owned(), "b.c".to_owned()],
+        at,
+    };
+    store.put_pin(&pin(1)).unwrap();
+    store.put_pin(&pin(2)).unwrap();
+    drop(store);
+    let store = reopen(&dir);
+    assert_eq!(store.load_pins().unwrap(), [pin(2)]);
+    assert!(store.remove_pin(&pin(2).server).unwrap());
+    assert!(!store.remove_pin(&pin(2).server).unwrap());
+    assert_eq!(store.load_pins().unwrap(), []);
 }

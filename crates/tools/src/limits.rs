@@ -38,6 +38,30 @@ impl Rate {
         }
         Ok(Self { calls, window })
     }
+
+    fn most(self) -> usize {
+        usize::try_from(self.calls).unwrap_or(usize::MAX)
+    }
+
+    /// Reads `10/minute`; the windows are `second`, `minute`, `hour`, `day` and `week`.
+    ///
+    /// # Errors
+    /// When it is anything else, or not within the limits of [`Rate::new`].
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let bad = || {
+            Problem::new("", "not a rate", "write `10/minute`: calls in a second, minute, hour, day or week")
+        };
+        let (calls, window) = text.split_once('/').ok_or_else(bad)?;
+        let window = match window.trim() {
+            "second" => 1_000,
+            "minute" => 60_000,
+            "hour" => 3_600_000,
+            "day" => 86_400_000,
+            "week" => MAX_WINDOW,
+            _ => return Err(bad()),
+        };
+        Self::new(calls.trim().parse().map_err(|_| bad())?, window)
+    }
 }
 
 /// The calls of the last windows, by key (an agent and a tool, say).
@@ -72,33 +96,38 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         Self { keys: HashMap::new(), most, latest: 0, passed: None }
     }
 
-    /// Counts a call at `now`, if the rate allows it. Bring a time that does not step: what steps ahead and back again
-    /// holds calls until it has caught up.
+    /// Whether the rate allows a call at `now`. Bring a time that does not step: what steps ahead and back again holds
+    /// calls until it has caught up.
     ///
     /// # Errors
-    /// When it does not; the call is not counted then.
-    pub fn take(&mut self, key: &K, rate: Rate, now: Millis) -> Result<(), TooMany> {
+    /// When it does not.
+    pub fn room(&mut self, key: &K, rate: Rate, now: Millis) -> Result<(), TooMany> {
         let now = now.max(self.latest);
         self.latest = now;
-        if !self.keys.contains_key(key) && self.keys.len() >= self.most {
-            self.pass(now);
+        let Some(calls) = self.keys.get(key) else {
             if self.keys.len() >= self.most {
-                return Err(TooMany::Full);
+                self.pass(now);
             }
+            return if self.keys.len() >= self.most { Err(TooMany::Full) } else { Ok(()) };
+        };
+        // The call that has to be over: the last but so many.
+        let index = calls.times.len().checked_sub(rate.most());
+        match index.and_then(|i| calls.times.get(i)).map(|t| t.saturating_add(rate.window)) {
+            Some(free) if free > now => Err(TooMany::Until(free)),
+            _ => Ok(()),
         }
+    }
+
+    /// Counts a call at `now`, if the rate allows it.
+    ///
+    /// # Errors
+    /// As [`Rates::room`]; the call is not counted then.
+    pub fn take(&mut self, key: &K, rate: Rate, now: Millis) -> Result<(), TooMany> {
+        self.room(key, rate, now)?;
         let calls = self.keys.entry(key.clone()).or_default();
         calls.window = calls.window.max(rate.window);
-        let most = usize::try_from(rate.calls).unwrap_or(usize::MAX);
-        // The call that has to be over: the last but `most`.
-        let index = calls.times.len().checked_sub(most);
-        if let Some(oldest) = index.and_then(|i| calls.times.get(i)) {
-            let free = oldest.saturating_add(rate.window);
-            if free > now {
-                return Err(TooMany::Until(free));
-            }
-        }
-        calls.times.push_back(now);
-        while calls.times.len() > most {
+        calls.times.push_back(self.latest);
+        while calls.times.len() > rate.most() {
             calls.times.pop_front();
         }
         Ok(())
@@ -206,6 +235,10 @@ mod tests {
         assert_eq!(take("b", 1_100), Ok(()));
         assert_eq!(take("c", 1_200), Err(TooMany::Full));
         assert_eq!(take("c", 2_300), Ok(()));
+        assert_eq!(Rate::parse("3/day"), Rate::new(3, 86_400_000));
+        for bad in ["", "3", "3/", "/day", "0/day", "-1/day", "3/month", "20000/day", "3/day/day"] {
+            assert!(Rate::parse(bad).is_err(), "{bad}");
+        }
         assert!(Rate::new(0, 1).is_err() && Rate::new(1, 0).is_err() && Rate::new(MAX_CALLS + 1, 1).is_err());
     }
 

@@ -7,7 +7,7 @@ use crate::load::load;
 use crate::runtime::user_digest;
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
-use cordon_api::{Admin, AuditOrder, AuditRefused, Change, Operator, PostureProblem, Runtime};
+use cordon_api::{Admin, AuditOrder, Change, Operator, PostureProblem, Refused, Runtime};
 use cordon_approvals::{Event, Observer};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind};
@@ -126,7 +126,7 @@ impl Runtime for Offline {
         self.agents.contains(agent.as_str())
     }
 
-    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, AuditRefused> {
+    fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, Refused> {
         self.custodian.order(by, order)
     }
 

@@ -87,6 +87,7 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         K::ApprovalAsked | K::ApprovalAllowed | K::ApprovalDenied | K::ApprovalExpired | K::ApprovalUsed => {
             about.push(EvidenceId::Hitl)
         }
+        K::ToolsPinned | K::ToolsUnpinned | K::ToolsChanged => about.push(EvidenceId::Tool),
     }
     reason(r.reason, about);
 }

@@ -72,7 +72,7 @@ pub(super) const fn availability(id: EvidenceId) -> (Availability, &'static str)
         E::Tls => (Partial, "Settings as the files state them; what was negotiated is not recorded."),
         E::Tool => (
             Partial,
-            "Tools as manifests list them, calls and decisions; definitions are not pinned by hash yet.",
+            "Tools as manifests list them, calls and decisions; definitions by digest, as approved, and changes of them that were seen.",
         ),
         E::Train => (NeedsImport, "Training is recorded elsewhere."),
     }

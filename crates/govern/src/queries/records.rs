@@ -204,6 +204,17 @@ pub(super) fn approvals(f: &Figures) -> Table {
     table("Held calls", &["what", "count"], rows.collect())
 }
 
+pub(super) fn pins(f: &Figures) -> Table {
+    let rows = [
+        ("sets of tools approved", "tools_pinned"),
+        ("approvals taken back", "tools_unpinned"),
+        ("changes of approved tools seen, which quarantine them", "tools_changed"),
+    ];
+    let seen = rows.iter().any(|(_, kind)| f.controls.get(kind) > 0);
+    let rows = rows.iter().filter(|_| seen).map(|(what, kind)| row(*what, f.controls.get(kind)));
+    table("Definitions of servers' tools, pinned by digest", &["what", "count"], rows.collect())
+}
+
 pub(super) fn kill_scopes(f: &Figures) -> Table {
     tally("What was stopped", "scope", &f.kills)
 }

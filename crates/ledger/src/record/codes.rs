@@ -143,6 +143,10 @@ code!(
         Quarantined = "tool_quarantined",
         /// The arguments are not what the tool's schema takes.
         SchemaRefused = "schema_refused",
+        /// The tool may not be called at this time.
+        OutsideHours = "outside_hours",
+        /// The tool was called as often as it may be.
+        TooManyCalls = "too_many_calls",
         /// Untrusted content supplied the target.
         TargetUntrusted = "target_untrusted",
         /// Data above its class would have left.
@@ -243,6 +247,13 @@ code!(
         ApprovalExpired = "approval_expired",
         /// A grant was used by a call; `count` is how many uses are left.
         ApprovalUsed = "approval_used",
+        /// A server's tools were approved; `target` is the server, `snapshot` their digest, `count` how many. Without
+        /// `by`, they were its first, and the operator's file lets those be.
+        ToolsPinned = "tools_pinned",
+        /// The approval was taken back.
+        ToolsUnpinned = "tools_unpinned",
+        /// A server declares other tools than were approved: `count` are new or changed, `snapshot` is the digest.
+        ToolsChanged = "tools_changed",
     }
 );
 

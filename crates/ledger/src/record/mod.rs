@@ -268,7 +268,7 @@ pub struct Control {
     pub policy: Option<Digest>,
     /// How many, where that says something.
     pub count: Option<u64>,
-    /// What was reviewed: the SHA-256 of the snapshot that is kept beside the ledger.
+    /// What was reviewed or approved: the SHA-256 of the snapshot that is kept beside the ledger, or of a server's tools.
     pub snapshot: Option<Digest>,
     /// Which one, by number: an epoch, a record, a hold, the first entry that is kept.
     pub of: Option<u64>,

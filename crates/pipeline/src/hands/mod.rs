@@ -22,7 +22,7 @@ use cordon_policy::{
     Action, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode, Resource,
     Uninspected,
 };
-use cordon_types::{Feature, Guard, Millis, ServerId, SpanKind};
+use cordon_types::{Digest, Feature, Guard, Millis, ServerId, SpanKind};
 use cordon_wire::json::{Doc, scan};
 use cordon_wire::mcp::{Edits, McpText, Texts, render, texts};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct CallExchange {
     pub tool: String,
     /// The session that the caller names.
     pub session: Option<String>,
+    /// The tool's definition, as somebody approved it.
+    pub pin: Option<Digest>,
 }
 
 /// A change to one text of a result: which text, which ranges, what instead.
@@ -113,7 +115,7 @@ pub fn call(
     let asked = Call {
         tool: &name,
         arguments: &arguments,
-        pin: None,
+        pin: exchange.pin,
         session: exchange.session.as_deref(),
         judged_again: false,
     };

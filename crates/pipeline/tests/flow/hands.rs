@@ -39,6 +39,7 @@ fn at(world: &World, server: &str, tool: &str, session: &str) -> CallExchange {
         server: ServerId::new(server).unwrap(),
         tool: tool.to_owned(),
         session: Some(session.to_owned()),
+        pin: None,
     }
 }
 
@@ -161,4 +162,40 @@ fn a_report_is_of_its_own_call_and_session() {
     {
         assert_eq!(report(bad.clone()), Err(400), "{bad}");
     }
+}
+
+#[test]
+fn a_tool_is_called_as_often_and_when_its_manifest_says() {
+    let world = World::new(
+        r#"
+[[tools]]
+name = "bank__*"
+effect = "read"
+rates = ["2/minute", "3/hour"]
+[[tools]]
+name = "desk__open"
+effect = "read"
+hours = "mon-fri 08:00-18:00"
+"#,
+    );
+    let ask = |server: &str, tool: &str, now| {
+        let mut tally = Tally::default();
+        let called = hands::call(&at(&world, server, tool, "s"), "{}", &mut tally, now);
+        assert_eq!(tally.calls.len(), 1, "each is in the record once");
+        called.map(|_| ()).map_err(|refusal| refusal.why)
+    };
+    let bank = |tool, now| ask("bank", tool, now);
+    let often = Err(Why::Policy(ReasonCode::TooManyCalls));
+    // A Friday morning; all tools that one entry covers count together.
+    let friday = 1_795_737_600_000 + 9 * 3_600_000;
+    assert_eq!(bank("balance", friday), Ok(()));
+    assert_eq!(bank("history", friday + 1), Ok(()));
+    assert_eq!(bank("balance", friday + 2), often);
+    assert_eq!(bank("balance", friday + 60_000), Ok(()));
+    assert_eq!(bank("balance", friday + 120_001), often, "the hour's are used up");
+    assert_eq!(bank("balance", friday + 3_600_000), Ok(()));
+    let late = Err(Why::Policy(ReasonCode::OutsideHours));
+    assert_eq!(ask("desk", "open", friday), Ok(()));
+    assert_eq!(ask("desk", "open", friday + 10 * 3_600_000), late);
+    assert_eq!(ask("desk", "open", friday + 24 * 3_600_000), late);
 }

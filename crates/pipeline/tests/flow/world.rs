@@ -65,6 +65,7 @@ impl World {
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),
                 sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
+                calls: Arc::default(),
                 held: Arc::new(Nobody),
                 binding_key: [6; 32],
             },

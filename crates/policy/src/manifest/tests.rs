@@ -142,6 +142,8 @@ fn problems_have_paths_and_hints() {
         ("tools = 1".into(), "tools", "[[tools]]"),
         ("[[tools]]\n".into(), "tools[0].name", "is missing"),
         (tool("effect = \"sends\""), "tools[0].effect", "did you mean `send`?"),
+        (tool("rates = [\"3/month\"]"), "tools[0].rates[0]", "not a rate"),
+        (tool("hours = \"8-18\""), "tools[0].hours", "not days and hours"),
         (tool("other_args = \"allow\""), "tools[0].other_args", "without [tools.args]"),
         (tool("[[tools]]\nname = \"t\""), "tools[1].name", "twice"),
         (arg("x = 1"), "tools[0].args.x", "a table of predicates"),

@@ -9,13 +9,13 @@ use crate::call::{self, own_scopes};
 use crate::mcp::context::{Context, Fail, operation};
 use crate::mcp::failure::Failure;
 use crate::mcp::flow::Flow;
+use crate::mcp::learn::learn;
 use crate::mcp::link::{Ask, Link, Way};
-use crate::mcp::lists::learn_tools;
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
 use crate::mcp::questions::STATE;
 use crate::mcp::seal::Of;
-use crate::mcp::server::Server;
+use crate::mcp::server::{Defined, Server};
 use crate::mcp::target::{self, Target};
 use crate::open::Open;
 use cordon_ledger::custody::Salted;
@@ -26,6 +26,7 @@ use cordon_upstream::ApiRequest;
 use cordon_wire::json::{Doc, scan};
 use cordon_wire::mcp::{Edits, ErrorCode, Id, Message, Method, render, string};
 use http::Response;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -40,6 +41,8 @@ pub(crate) struct Call {
     pub arguments: String,
     /// What `Mcp-Name` says.
     pub name: Option<String>,
+    /// The tool's definition, as it was approved.
+    pub pin: Option<Digest>,
 }
 
 pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Message) -> Response<OutBody> {
@@ -63,13 +66,13 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
         return context.failed(id, &unknown(method));
     }
-    let link = match ready(&context, &call).await {
-        Ok(Some(link)) => link,
-        Ok(None) => {
+    let (link, defined) = match ready(&context, &call).await {
+        Ok((_, None)) if method == Method::ToolsCall => {
             let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
             record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
             return context.failed(id, &unknown(method));
         }
+        Ok(found) => found,
         Err(failure) => return unreachable(&context, id, op, &call, message, &failure).await,
     };
     if context.revision.is_stateless()
@@ -80,6 +83,10 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         return context.refused(id, op, fail).await;
     }
     let mut tally = Tally { received: message.len() as u64, ..Tally::default() };
+    if let Some(Err(refusal)) = defined.as_ref().map(|d| fits(&context, &call, d)) {
+        return refused(&context, id, op, &call, message, tally, refusal).await;
+    }
+    call.pin = defined.map(|d| d.digest);
     let judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
     let judged = match judged {
         Ok(judged) => judged,
@@ -283,14 +290,14 @@ fn find(context: &Context, method: Method, message: &Message) -> Option<Call> {
         }
         let arguments = render(doc, body, &edits);
         let tool = method.name().to_owned();
-        Call { method, server: target.server, tool, arguments, name: Some(target.name) }
+        Call { method, server: target.server, tool, arguments, name: Some(target.name), pin: None }
     };
     match method {
         Method::ToolsCall => {
             let target = target::by_name(context, &message.text("name")?)?;
             let arguments = message.get("arguments").map_or("{}", |n| message.raw(n)).to_owned();
             let name = Some(target.name.clone());
-            Some(Call { method, server: target.server, tool: target.name, arguments, name })
+            Some(Call { method, server: target.server, tool: target.name, arguments, name, pin: None })
         }
         Method::PromptsGet => {
             let key = message.get("name")?;
@@ -317,28 +324,61 @@ fn find(context: &Context, method: Method, message: &Message) -> Option<Call> {
     }
 }
 
-/// The connection, once the tool is known and clean; `None` when it is not.
-async fn ready(context: &Context, call: &Call) -> Result<Option<Arc<Link>>, Failure> {
+/// The connection, once the tool is known, and the tool as its server declares it.
+async fn ready(context: &Context, call: &Call) -> Result<(Arc<Link>, Option<Arc<Defined>>), Failure> {
     let link = context.link(&call.server).await?;
     if call.method != Method::ToolsCall {
-        return Ok(Some(link));
+        return Ok((link, None));
     }
-    let known = || {
-        let set = call.server.tools();
-        set.as_ref().as_ref().and_then(|s| s.tools.get(&call.tool)).map(|d| !d.poisoned)
-    };
-    if known().is_none() {
-        match learn_tools(context, &link).await {
-            Err(failure) if failure.forgotten => {
-                context.drop_link(&link);
-                let link = context.link(&call.server).await?;
-                learn_tools(context, &link).await?;
-                return Ok(known().unwrap_or(false).then_some(link));
-            }
-            other => other?,
+    let worker = &context.asked.worker;
+    let known = || call.server.tools().as_ref().as_ref().and_then(|s| s.tools.get(&call.tool)).cloned();
+    if let Some(defined) = known() {
+        return Ok((link, Some(defined)));
+    }
+    match learn(worker, &context.gate, &link).await {
+        Err(failure) if failure.forgotten => {
+            context.drop_link(&link);
+            let link = context.link(&call.server).await?;
+            learn(worker, &context.gate, &link).await?;
+            Ok((link, known()))
         }
+        other => other.map(|()| (link, known())),
     }
-    Ok(known().unwrap_or(false).then_some(link))
+}
+
+/// Whether a tool may be used, and its arguments are what it takes.
+fn fits(context: &Context, call: &Call, defined: &Defined) -> Result<(), Refusal> {
+    let pins = &context.asked.worker.shared.hub.pins;
+    if let Some(barred) = pins.barred(&call.server, &call.tool, defined) {
+        tracing::warn!(server = %call.server.id(), why = barred.name(), "a quarantined tool was called");
+        return Err(Refusal::new(
+            403,
+            Why::Policy(ReasonCode::Quarantined),
+            format!(
+                "this tool is quarantined ({}) until an operator approves what its server declares; ask them to run \
+                 `cordon mcp review {}`",
+                barred.name(),
+                call.server.id()
+            ),
+        ));
+    }
+    let Ok(schema) = &defined.schema else { return Err(Refusal::internal()) };
+    // A tool without parameters may be called without arguments; the gateway's scan has read them strictly.
+    let mut value: Value = serde_json::from_str(&call.arguments).map_err(|_| Refusal::internal())?;
+    let mut checked = schema.check(&value);
+    // Models and clients write null for what they leave out, whatever the schema says of the type.
+    if checked.is_err()
+        && let Value::Object(members) = &mut value
+        && members.values().any(Value::is_null)
+    {
+        members.retain(|_, v| !v.is_null());
+        checked = schema.check(&value);
+    }
+    checked.map_err(|misfits| {
+        let places: Vec<String> = misfits.iter().map(ToString::to_string).collect();
+        let text = format!("the arguments are not what the tool takes: {}", places.join("; "));
+        Refusal::new(400, Why::Policy(ReasonCode::SchemaRefused), text)
+    })
 }
 
 fn unknown(method: Method) -> Fail {

@@ -169,6 +169,7 @@ impl Context {
             server: call.server.id().clone(),
             tool: call.tool.clone(),
             session: self.asked.session.clone(),
+            pin: call.pin,
         }
     }
 

@@ -2,15 +2,18 @@
 
 use crate::mcp::link::Link;
 use crate::mcp::park::Parked;
+use crate::mcp::pins::Pins;
 use crate::mcp::resume::Shelf;
 use crate::mcp::seal::Seal;
 use crate::mcp::server::{Server, ServerSettings};
 use crate::mcp::session::Session;
 use arc_swap::ArcSwap;
 use cordon_types::{Entropy, KeyId, ServerId};
+use cordon_wire::mcp::notification;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 /// Most sessions of clients, and most of one key.
@@ -33,6 +36,10 @@ pub struct Hub {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     links: Mutex<Links>,
     parked: Mutex<HashMap<String, Parked>>,
+    /// Which tools may be used.
+    pub pins: Pins,
+    /// Who wants to know what servers declare.
+    pub(crate) looks: Looks,
     /// What is kept of calls' event streams.
     pub(crate) shelf: Arc<Shelf>,
     seal: OnceLock<Seal>,
@@ -64,7 +71,21 @@ impl Hub {
         for session in lock(&self.sessions).values() {
             session.keep_links(|id, link| same(id, link.server()));
         }
+        self.pins.only(&new);
         self.servers.store(Arc::new(new));
+        self.looks.wake();
+    }
+
+    /// Has every server asked what it declares; resolves when that is done.
+    #[must_use]
+    pub fn look(&self) -> oneshot::Receiver<()> {
+        self.looks.ask()
+    }
+
+    /// Tells clients with sessions that the tools they may use are others.
+    pub fn tools_changed(&self) {
+        let word = notification("notifications/tools/list_changed", "{}");
+        lock(&self.sessions).values().for_each(|session| session.post(word.clone()));
     }
 
     /// All servers, by id.
@@ -178,6 +199,34 @@ impl Hub {
         lock(&self.parked).clear();
         let sessions = std::mem::take(&mut *lock(&self.sessions));
         sessions.values().for_each(|s| s.end());
+    }
+}
+
+/// Who waits for a look at the servers.
+#[derive(Default)]
+pub(crate) struct Looks {
+    waiting: Mutex<Vec<oneshot::Sender<()>>>,
+    wake: Notify,
+}
+
+impl Looks {
+    fn ask(&self) -> oneshot::Receiver<()> {
+        let (told, hears) = oneshot::channel();
+        lock(&self.waiting).push(told);
+        self.wake();
+        hears
+    }
+
+    fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Vec<oneshot::Sender<()>> {
+        std::mem::take(&mut *lock(&self.waiting))
+    }
+
+    pub(crate) async fn wanted(&self) {
+        self.wake.notified().await;
     }
 }
 

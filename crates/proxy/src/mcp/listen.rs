@@ -154,6 +154,7 @@ async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
             server: target.server.id().clone(),
             tool: Method::ResourcesRead.name().to_owned(),
             session: context.asked.session.clone(),
+            pin: None,
         };
         let judged = hands::call(&exchange, &arguments, &mut Tally::default(), now);
         let Ok(judged) = judged else { return false };

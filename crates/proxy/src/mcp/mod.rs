@@ -17,12 +17,14 @@ mod flow;
 mod handshake;
 mod headers;
 mod hub;
+mod learn;
 mod link;
 mod listen;
 mod lists;
 mod mirror;
 mod openapi;
 mod park;
+mod pins;
 mod questions;
 mod replies;
 mod resume;
@@ -33,8 +35,10 @@ mod standing;
 mod target;
 
 pub use hub::Hub;
+pub use learn::watch;
 pub use openapi::Interface;
-pub use server::{Defined, Server, ServerSettings, ToolSet, Transport};
+pub use pins::{Barred, NotPinned, Pin, PinEvent, PinKeeper, Pins, Review};
+pub use server::{Health, Server, ServerSettings, Transport};
 
 use crate::body::{self, OutBody};
 use crate::call::{self, Asked, content_length};

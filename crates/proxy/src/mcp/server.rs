@@ -2,7 +2,8 @@
 
 use crate::mcp::openapi::Interface;
 use arc_swap::ArcSwap;
-use cordon_types::{Digest, ServerId};
+use cordon_tools::schema::Schema;
+use cordon_types::{Digest, Millis, Problem, ServerId};
 use cordon_upstream::ChildSettings;
 use cordon_wire::mcp::Revision;
 use std::collections::{BTreeMap, HashMap};
@@ -38,22 +39,41 @@ pub struct ServerSettings {
     pub concurrent: u32,
     /// How often in a row its program may be started anew.
     pub restarts: u32,
+    /// The first tools that it declares are approved, if nothing about them needs a person.
+    pub first_use: bool,
+    /// When one tool is new or changed, all are quarantined.
+    pub whole: bool,
 }
 
 /// One tool as its server defines it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Defined {
+#[derive(Clone, Debug)]
+pub(crate) struct Defined {
     /// Its definition: JSON text, as it came.
     pub raw: String,
-    /// Whether its words try to steer their reader: then it is neither shown nor called.
+    /// The digest of its canonical form: what a pin holds it to.
+    pub digest: Digest,
+    /// Whether its words try to steer their reader.
     pub poisoned: bool,
+    /// What its arguments must fit; the problem, where that cannot be used.
+    pub schema: Result<Arc<Schema>, Problem>,
 }
 
-/// A server's tools, as it last listed them, by name: what a pin is made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ToolSet {
+/// A server's tools, as it last listed them, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Over the listing as it came: the same listing is looked into once.
+    pub digest: Digest,
     /// The tools.
-    pub tools: BTreeMap<String, Defined>,
+    pub tools: BTreeMap<String, Arc<Defined>>,
+}
+
+/// What became of the last attempt to ask a server for its tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// When.
+    pub at: Millis,
+    /// Which revision it speaks, or why it cannot be used.
+    pub state: Result<&'static str, String>,
 }
 
 /// Definitions that were looked into; bounded, since a server could make up new ones without end.
@@ -67,7 +87,8 @@ pub struct Server {
     pub(crate) places: Arc<Semaphore>,
     /// What it turned out to speak when it was asked in the newest revision first.
     pub(crate) newest: Mutex<Option<Revision>>,
-    tools: ArcSwap<Option<ToolSet>>,
+    tools: ArcSwap<Option<Listed>>,
+    health: ArcSwap<Option<Health>>,
     looked_at: Mutex<HashMap<Digest, bool>>,
     /// Starts that failed in a row, and before when it is not started again.
     pub(crate) failures: Mutex<(u32, Option<tokio::time::Instant>)>,
@@ -83,6 +104,7 @@ impl Server {
             places,
             newest: Mutex::default(),
             tools: ArcSwap::from_pointee(None),
+            health: ArcSwap::from_pointee(None),
             looked_at: Mutex::default(),
             failures: Mutex::default(),
         }
@@ -93,15 +115,26 @@ impl Server {
         &self.settings.id
     }
 
-    /// The tools that it last listed, if it ever did.
+    /// What became of the last attempt to ask it for its tools, if there was one.
     #[must_use]
-    pub fn tools(&self) -> Arc<Option<ToolSet>> {
+    pub fn health(&self) -> Arc<Option<Health>> {
+        self.health.load_full()
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        self.health.store(Arc::new(Some(health)));
+    }
+
+    /// The tools that it last listed, if it ever did.
+    pub(crate) fn tools(&self) -> Arc<Option<Listed>> {
         self.tools.load_full()
     }
 
     /// What it lists now.
-    pub(crate) fn set_tools(&self, tools: ToolSet) {
-        self.tools.store(Arc::new(Some(tools)));
+    pub(crate) fn set_tools(&self, tools: Listed) -> Arc<Option<Listed>> {
+        let tools = Arc::new(Some(tools));
+        self.tools.store(tools.clone());
+        tools
     }
 
     /// Whether a definition is poisoned; `look` is asked once for each.
@@ -121,5 +154,6 @@ impl Server {
     /// Definitions are looked into again: the detectors changed.
     pub(crate) fn forget_looks(&self) {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.tools.store(Arc::new(None));
     }
 }

@@ -25,6 +25,7 @@ use crate::schema::Schema;
 use crate::show::visible;
 use cordon_types::Problem;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Longest document.
@@ -267,14 +268,24 @@ impl Document {
         let Some(operation) = self.operations.get(tool) else {
             return Err(Problem::new("", "there is no such tool", "ask for the list"));
         };
-        if let Err(misfits) = operation.schema.check(arguments) {
+        // Clients write null for what they leave out, whatever the schema says of the type.
+        let mut given = Cow::Borrowed(arguments);
+        let mut checked = operation.schema.check(&given);
+        if checked.is_err()
+            && let Value::Object(members) = given.to_mut()
+            && members.values().any(Value::is_null)
+        {
+            members.retain(|_, v| !v.is_null());
+            checked = operation.schema.check(&given);
+        }
+        if let Err(misfits) = checked {
             let first = misfits.into_iter().next();
             let (path, rule) = first.map(|m| (m.path, m.keyword)).unwrap_or_default();
             let message = format!("does not fit `{rule}` of the tool's schema");
             return Err(Problem::new(path, message, "send what the schema asks for"));
         }
         let none = Map::new();
-        encode::request(operation, arguments.as_object().unwrap_or(&none))
+        encode::request(operation, given.as_object().unwrap_or(&none))
     }
 }
 

@@ -210,6 +210,9 @@ fn body_smuggling_and_type_confusion() {
     assert!(file(json!({"id": "7/../8"})).is_err());
     assert!(file(json!({"id": 7.5})).is_err());
     assert!(file(json!({"q": {"a": 1}})).is_err());
+    assert_eq!(file(json!({"q": null, "X-Trace": null})).unwrap(), file(json!({})).unwrap());
+    assert!(file(json!({"id": null})).is_err());
+    assert!(file(json!({"q": null, "undeclared": null, "id": "7"})).is_err());
     assert!(document().request("nothing", &json!({})).is_err());
     let problem = send(json!({"body": {"to": "ab", "amount": "secret"}})).unwrap_err();
     assert_eq!(

@@ -7,8 +7,12 @@ use super::super::fields::{Fields, described};
 use super::super::{ToolRule, Untrusted};
 use super::{MAX_LIST, arguments, check_globs, named, shown};
 use crate::predicate::{ArgumentPath, ArgumentRule, Predicate};
+use cordon_tools::limits::{Hours, Rate};
 use cordon_types::{Class, Effect, Integrity, Problem};
 use toml::Value;
+
+/// Most rates of one tool.
+const MAX_RATES: usize = 4;
 
 pub(super) fn read(value: Value, problems: &mut Vec<Problem>) -> Vec<ToolRule> {
     let Value::Array(items) = value else {
@@ -58,6 +62,7 @@ fn tool(f: &mut Fields<'_>) -> Option<ToolRule> {
     let reversible = f.flag("reversible").unwrap_or(false);
     let approvals = f.count("approvals", 2).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
     let (args, other_args) = limits(f);
+    let (rates, hours) = (rates(f), hours(f));
     Some(ToolRule {
         name: name?,
         effect,
@@ -72,6 +77,8 @@ fn tool(f: &mut Fields<'_>) -> Option<ToolRule> {
         approvals,
         args,
         other_args,
+        rates,
+        hours,
     })
 }
 
@@ -108,6 +115,28 @@ fn limits(f: &mut Fields<'_>) -> (Option<Vec<ArgumentRule>>, bool) {
         None => (None, None),
     };
     (args, other.or(inner).unwrap_or(false))
+}
+
+/// `rates = ["3/minute", "20/day"]`
+fn rates(f: &mut Fields<'_>) -> Vec<Rate> {
+    let texts = f.texts("rates").unwrap_or_default();
+    if texts.len() > MAX_RATES {
+        f.problem("rates", "are too many", format!("at most {MAX_RATES} make sense"));
+    }
+    let mut out = Vec::new();
+    for (i, text) in texts.iter().enumerate() {
+        match Rate::parse(text) {
+            Ok(rate) => out.push(rate),
+            Err(p) => f.problem(&format!("rates[{i}]"), p.message, p.hint),
+        }
+    }
+    out
+}
+
+/// `hours = "mon-fri 08:00-18:00"`
+fn hours(f: &mut Fields<'_>) -> Option<Hours> {
+    let text = f.text("hours", 64)?;
+    Hours::parse(&text).map_err(|p| f.problem("hours", p.message, p.hint)).ok()
 }
 
 /// `target = ["to", "cc"]`

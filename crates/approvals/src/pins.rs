@@ -1,0 +1,28 @@
+//! What is kept of the tools of a server that somebody approved: their definitions, which are the server's, not a call's.
+
+use cordon_identity::StoreError;
+use cordon_types::{Millis, ServerId};
+
+/// An approved set of tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptPin {
+    /// Whose.
+    pub server: ServerId,
+    /// The definitions, in their canonical form.
+    pub set: String,
+    /// Tools whose words try to steer their reader, and which may be used all the same.
+    pub accepted: Vec<String>,
+    /// When they were approved.
+    pub at: Millis,
+}
+
+/// Where pins are kept. Each writing method is durable when it returns `Ok`, and has changed nothing when it returns
+/// `Err`.
+pub trait PinStore: Send + Sync {
+    /// All pins.
+    fn load_pins(&self) -> Result<Vec<KeptPin>, StoreError>;
+    /// Saves a pin in the place of the server's last.
+    fn put_pin(&self, pin: &KeptPin) -> Result<(), StoreError>;
+    /// Forgets a server's pin. `false` when there was none.
+    fn remove_pin(&self, server: &ServerId) -> Result<bool, StoreError>;
+}
