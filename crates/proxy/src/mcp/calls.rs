@@ -6,6 +6,7 @@
 
 use crate::body::OutBody;
 use crate::call::{self, own_scopes};
+use crate::mcp::consent::{self, Asked};
 use crate::mcp::context::{Context, Fail, operation};
 use crate::mcp::failure::Failure;
 use crate::mcp::flow::Flow;
@@ -86,7 +87,27 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         return refused(&context, id, op, &call, message, tally, refusal).await;
     }
     call.pin = defined.map(|d| d.digest);
-    let judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
+    let back = method == Method::ToolsCall && consent::come_back(&context, message);
+    let received = tally.received;
+    let mut judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
+    if let Err(refusal) = &judged
+        && !back
+        && method == Method::ToolsCall
+    {
+        match consent::ask(&context, &call, refusal).await {
+            Asked::No => {}
+            Asked::Required(result) => {
+                let refusal = refusal.clone();
+                record_refusal(&context, op, &call, message, &tally, &refusal).await;
+                return context.result(id, &result);
+            }
+            Asked::Answered => {
+                tally = Tally { received, ..Tally::default() };
+                let now = context.asked.worker.shared.clock.now();
+                judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
+            }
+        }
+    }
     let judged = match judged {
         Ok(judged) => judged,
         Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
@@ -161,6 +182,10 @@ fn come_back(
     let Some(state) = message.text("requestState") else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
     };
+    // An answer about the call itself, which was looked at before it was judged.
+    if state.starts_with(consent::STATE) {
+        return Ok((None, Vec::new()));
+    }
     let Some(token) = state.strip_prefix(STATE) else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
     };
