@@ -69,6 +69,14 @@ impl Connection {
         self.exchange(request).await
     }
 
+    /// Posts to a path; gives the whole answer, whatever its status.
+    pub(crate) async fn post(&mut self, path: &'static str, body: Bytes) -> anyhow::Result<Bytes> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = hyper::Uri::from_static(path);
+        Ok(self.exchange(request).await?.into_body().collect().await?.to_bytes())
+    }
+
     /// Gets a path.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Bytes> {
         let mut request = Request::new(Full::new(Bytes::new()));

@@ -172,6 +172,17 @@ other_args = "allow"
 
 /// Starts one.
 pub(crate) fn start(variant: Variant, place: &Place<'_>) -> anyhow::Result<Target> {
+    start_with(variant, place, "", "")
+}
+
+/// Starts one with more in its config and manifest.
+pub(crate) fn start_with(
+    variant: Variant,
+    place: &Place<'_>,
+    more: &str,
+    more_manifest: &str,
+) -> anyhow::Result<Target> {
+    let manifest = format!("{MANIFEST}{more_manifest}");
     let dir = place.folder.join(variant.name);
     run(Command::new(place.cordon).arg("--data-dir").arg(&dir).arg("init"))?;
     let starter = std::fs::read_to_string(dir.join("cordon.toml"))?;
@@ -187,8 +198,9 @@ pub(crate) fn start(variant: Variant, place: &Place<'_>) -> anyhow::Result<Targe
         let on = if variant.off.contains(&guard) { "false" } else { "true" };
         config = config.replace(&format!("@{guard}@"), on);
     }
+    config.push_str(more);
     std::fs::write(dir.join("cordon.toml"), &config)?;
-    std::fs::write(dir.join("agents/bench.toml"), MANIFEST)?;
+    std::fs::write(dir.join("agents/bench.toml"), &manifest)?;
     let _ = std::fs::remove_file(dir.join("agents/dev.toml"));
     let key = dir.join("bench.key");
     run(Command::new(place.cordon)
@@ -207,7 +219,7 @@ pub(crate) fn start(variant: Variant, place: &Place<'_>) -> anyhow::Result<Targe
         process: Some(process),
         what: variant.what.to_owned(),
         version: says(Command::new(place.cordon).arg("--version")),
-        config: format!("{config}\n# agents/bench.toml\n{MANIFEST}"),
+        config: format!("{config}\n# agents/bench.toml\n{manifest}"),
         guarded: None,
     })
 }
@@ -219,7 +231,8 @@ fn address(line: &str) -> anyhow::Result<std::net::SocketAddr> {
     Ok(url.trim_start_matches("http://").trim_end_matches("/v1").parse()?)
 }
 
-fn run(command: &mut Command) -> anyhow::Result<()> {
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let out = command.output().context("cordon cannot be started: build it first")?;
     if !out.status.success() {
         bail!("{command:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -26,6 +26,7 @@ mod scan;
 mod soak;
 mod streams;
 mod target;
+mod tools;
 mod upstream;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +53,8 @@ enum Task {
     Soak(soak::Options),
     /// Files and log lines a second of `cordon scan`, and its memory.
     Scan(scan::Options),
+    /// A tool call through Cordon beside the same call direct.
+    Tools(tools::Options),
     /// Serve the fixed upstream alone; prints its address.
     Upstream {
         /// Listen here.
@@ -105,6 +108,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ledger(options) => ledger::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Scan(options) => scan::run(&options),
+        Task::Tools(options) => tools::run(&options),
         Task::Upstream { listen, threads, interval_ms } => {
             upstream::serve(listen, threads, Duration::from_millis(interval_ms))
         }

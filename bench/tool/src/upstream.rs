@@ -106,9 +106,20 @@ impl Fixed {
             let times = mark.and_then(|m| self.times.lock().ok()?.remove(&m)).unwrap_or_default();
             return json(serde_json::to_vec(&times).unwrap_or_default().into());
         }
+        let tools = request.uri().path() == "/mcp";
         let Ok(body) = request.into_body().collect().await.map(http_body_util::Collected::to_bytes) else {
             return Response::default();
         };
+        if tools {
+            return match crate::tools::serve(&body) {
+                Some(answer) => json(answer.to_string().into()),
+                None => {
+                    let mut accepted = Response::default();
+                    *accepted.status_mut() = hyper::StatusCode::ACCEPTED;
+                    accepted
+                }
+            };
+        }
         let mark = prose::mark_in(&body).unwrap_or(*b"unmarked");
         if mark.starts_with(b"probe") {
             let through = memchr::memmem::find(&body, PROBE.as_bytes()).is_some();

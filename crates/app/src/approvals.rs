@@ -89,6 +89,7 @@ pub(crate) fn control(event: &Event, names: &Catalogue, digester: &Digester) -> 
     let kind = match event.kind {
         EventKind::Asked => ControlKind::ApprovalAsked,
         EventKind::Allowed => ControlKind::ApprovalAllowed,
+        EventKind::Consented => ControlKind::ApprovalConsented,
         EventKind::Denied => ControlKind::ApprovalDenied,
         EventKind::Expired => ControlKind::ApprovalExpired,
         EventKind::Used => ControlKind::ApprovalUsed,

@@ -3,21 +3,30 @@
 //! One lock, held over the store's writes too: held calls are rare, and what is in memory is then never ahead of what
 //! is on the disk where it opens something, nor behind where it closes something.
 
+use crate::consent::{Bound, Consents, NONCE_BYTES};
 use crate::decide::{Credential, Decided, Decision, MAX_NAME_BYTES, NotWaiting, Person, Refusal, Scope};
-use crate::event::{EventKind, Observer};
+use crate::event::{Event, EventKind, Observer};
 use crate::persist::{Allowance, ApprovalStore, Standing};
 use crate::state::{Pending, State};
 use crate::view::{StandingGrant, View};
 use cordon_identity::StoreError;
 use cordon_types::{
-    ApprovalId, Asked, Claim, Entropy, Grant, HeldCall, HeldCalls, HeldError, Millis, Waiting,
+    ApprovalId, Asked, Claim, Digest, Entropy, Grant, HeldCall, HeldCalls, HeldError, Invitation, KeyId,
+    Millis, Waiting,
 };
+use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
 
 /// Longest name of a tool, in bytes: a server's id, `__`, and the 128 bytes that a tool's own name may have.
 const MAX_TOOL_BYTES: usize = 32 + 2 + 128;
 /// Most grants that wait to be used: each was given by a person.
 const MAX_GRANTS: usize = 4_096;
+
+/// Most consents that are remembered until their time is over.
+const MAX_CONSENTS: usize = 10_000;
+/// Longest call, with its arguments, that an end user is asked about: they read it in a dialogue of their client.
+const MAX_INVITED: usize = 2_048;
 
 /// How much may wait, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +67,7 @@ pub struct Desk {
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
     limits: Limits,
+    consents: Consents,
     state: Mutex<State>,
 }
 
@@ -76,7 +86,10 @@ impl Desk {
                 state.grant(kept, allowance);
             }
         }
-        Ok(Self { store, entropy, observer, limits, state: Mutex::new(state) })
+        let mut key = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *key);
+        let consents = Consents::new(&key, MAX_CONSENTS);
+        Ok(Self { store, entropy, observer, limits, consents, state: Mutex::new(state) })
     }
 
     /// The limits.
@@ -240,6 +253,61 @@ impl Desk {
         Ok(())
     }
 
+    /// What to ask the end user; see [`HeldCalls::invite`].
+    fn invite(&self, id: ApprovalId, key: &KeyId, now: Millis) -> Option<Invitation> {
+        let state = self.lock(now);
+        // SECURITY: another key's question is as unknown as none; the user's word is never one of two.
+        let fits = |p: &&Pending| p.call.key == *key && p.call.people <= 1 && size(&p.call) <= MAX_INVITED;
+        let pending = state.pending.get(&id).filter(fits)?;
+        let mut nonce = [0; NONCE_BYTES];
+        self.entropy.fill(&mut nonce);
+        let token = self.consents.issue(&bound(pending), pending.expires, &nonce)?;
+        let view = View::of(id, pending);
+        Some(Invitation {
+            token,
+            tool: view.tool,
+            targets: view.targets.into_iter().map(|t| (t.argument, t.ascii.unwrap_or(t.value))).collect(),
+            arguments: view.arguments,
+            expires_at: pending.expires,
+        })
+    }
+
+    /// The end user's answer; see [`HeldCalls::consent`].
+    fn consent(
+        &self,
+        id: ApprovalId,
+        token: &str,
+        key: &KeyId,
+        yes: bool,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.lock(now);
+        let room = state.grants.len() < MAX_GRANTS;
+        let Some(pending) = state.pending.get(&id).filter(|p| p.call.key == *key) else { return Ok(false) };
+        let Ok(consent) = self.consents.redeem(token, &bound(pending), now) else { return Ok(false) };
+        if !yes {
+            // SECURITY: what stops something is in force before it is saved.
+            let Some(pending) = state.deny(id) else { return Ok(false) };
+            self.observer.noted(pending.event(EventKind::Denied, id, now));
+            self.store.put_decided(id, &Standing::Denied)?;
+            return Ok(true);
+        }
+        if !consent.is_enough(pending.call.people) || !room {
+            return Ok(false);
+        }
+        let until = now.saturating_add(self.limits.use_within_ms);
+        let allowance = Allowance { bound: pending.call.binding, exact: true, left: 1, until };
+        let standing = Standing::Allowed(allowance);
+        let kept = pending.kept(id, standing);
+        let event = Event { expires_at: until, ..pending.event(EventKind::Consented, id, now) };
+        // INVARIANT: what opens something is saved before it is in force.
+        self.store.put_decided(id, &standing)?;
+        drop(state.remove(id));
+        state.grant(kept, allowance);
+        self.observer.noted(event);
+        Ok(true)
+    }
+
     /// A decision about a call that does not wait: an unused grant can be taken back, nothing else is left to decide.
     fn settled(
         &self,
@@ -325,6 +393,33 @@ impl HeldCalls for Desk {
     fn ask(&self, call: HeldCall, now: Millis) -> Result<Asked, HeldError> {
         Self::ask(self, call, now).map_err(|e| HeldError(e.to_string()))
     }
+
+    fn invite(&self, id: ApprovalId, key: &KeyId, now: Millis) -> Option<Invitation> {
+        Self::invite(self, id, key, now)
+    }
+
+    fn consent(
+        &self,
+        id: ApprovalId,
+        token: &str,
+        key: &KeyId,
+        yes: bool,
+        now: Millis,
+    ) -> Result<bool, HeldError> {
+        Self::consent(self, id, token, key, yes, now).map_err(|e| HeldError(e.to_string()))
+    }
+}
+
+/// What a token is bound to: who called, and exactly what.
+fn bound(pending: &Pending) -> Bound {
+    let call = &pending.call;
+    let mut hash = Sha256::new();
+    let user = call.user.as_ref().map_or(&[][..], |u| &u.0);
+    for part in [call.agent.as_str().as_bytes(), call.key.as_str().as_bytes(), user] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Bound { principal: Digest(hash.finalize().into()), request: call.binding }
 }
 
 fn size(call: &HeldCall) -> usize {

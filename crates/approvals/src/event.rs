@@ -11,7 +11,9 @@ pub enum EventKind {
     Asked,
     /// Somebody allowed it.
     Allowed,
-    /// Somebody denied it, or took an unused grant back.
+    /// The end user allowed it, as far as their client can be believed.
+    Consented,
+    /// Somebody denied it, or took an unused grant back; without a person, the end user did.
     Denied,
     /// Its time was over.
     Expired,

@@ -431,3 +431,29 @@ fn of_many_at_once_one_uses_it_up() {
     });
     assert_eq!(given, 1);
 }
+
+#[test]
+fn a_users_word_is_for_the_call_that_was_shown_and_the_key_that_made_it() {
+    let h = House::new();
+    let key = KeyId::new("botkey").unwrap();
+    let other = KeyId::new("otherkey").unwrap();
+    let (one, two) = (h.asked(call(1), 0), h.asked(HeldCall { people: 2, ..call(2) }, 0));
+    let third = h.asked(call(3), 0);
+    let invite = |id, key: &KeyId| HeldCalls::invite(&h.desk, id, key, 1);
+    assert!(invite(one, &other).is_none(), "another key's question");
+    assert!(invite(two, &key).is_none(), "never one of two");
+    let (token, swapped) = (invite(one, &key).unwrap().token, invite(third, &key).unwrap().token);
+    let say =
+        |id, token: &str, key: &KeyId, yes| HeldCalls::consent(&h.desk, id, token, key, yes, 2).unwrap();
+    assert!(!say(one, &swapped, &key, true), "another call's token");
+    assert!(!say(one, "AAAA", &key, true));
+    assert!(!say(one, &token, &other, true));
+    assert_eq!(take(&h, 1, 3), None);
+    assert!(say(one, &token, &key, true));
+    assert!(!say(one, &token, &key, true), "a replay");
+    assert_eq!((take(&h, 1, 3), take(&h, 1, 3)), (Some(true), None));
+    assert!(say(third, &invite(third, &key).unwrap().token, &key, false));
+    assert!(matches!(h.desk.ask(call(3), 4).unwrap(), Asked::Denied(_)));
+    let after = [EventKind::Consented, EventKind::Used, EventKind::Denied];
+    assert_eq!(h.kinds()[3..], after);
+}

@@ -213,11 +213,14 @@ pub enum Interaction {
     Sampling,
     /// Ask for the client's directories.
     Roots,
+    /// The gateway's own: ask the user about a call that is held. The client is run by a person.
+    Consent,
 }
 
 impl Interaction {
     /// Every value, in a fixed order.
-    pub const ALL: [Interaction; 4] = [Self::Elicitation, Self::Logging, Self::Sampling, Self::Roots];
+    pub const ALL: [Interaction; 5] =
+        [Self::Elicitation, Self::Logging, Self::Sampling, Self::Roots, Self::Consent];
 
     /// The name in manifests.
     #[must_use]
@@ -227,6 +230,7 @@ impl Interaction {
             Self::Logging => "logging",
             Self::Sampling => "sampling",
             Self::Roots => "roots",
+            Self::Consent => "consent",
         }
     }
 }

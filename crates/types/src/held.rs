@@ -123,10 +123,48 @@ pub enum Asked {
 #[error("{0}")]
 pub struct HeldError(pub String);
 
+/// What an end user is asked, where their word is enough. The texts are escaped, fit to be shown.
+pub struct Invitation {
+    /// What must come back with the answer.
+    pub token: String,
+    /// The tool.
+    pub tool: String,
+    /// The arguments that say where the call goes, and their values.
+    pub targets: Vec<(String, Zeroizing<String>)>,
+    /// All arguments.
+    pub arguments: Zeroizing<String>,
+    /// Until when the answer counts.
+    pub expires_at: Millis,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invitation({}, ..)", self.expires_at)
+    }
+}
+
 /// Where the judge asks for a person. May write to disk: a grant is marked as used before it is given.
 pub trait HeldCalls: Send + Sync {
     /// Takes a grant for exactly this call, or one of its kind, if a person gave one that is not used up.
     fn take(&self, claim: &Claim<'_>, now: Millis) -> Result<Option<Grant>, HeldError>;
     /// Puts a call before people. The same call, asked again, waits under the same id.
     fn ask(&self, call: HeldCall, now: Millis) -> Result<Asked, HeldError>;
+    /// What to ask the end user about a call that waits, where one word is enough; for the key that made the call.
+    fn invite(&self, id: ApprovalId, key: &KeyId, now: Millis) -> Option<Invitation> {
+        let _ = (id, key, now);
+        None
+    }
+    /// The end user's answer, with the token of the question: a grant for exactly that call, or a denial. `false`, and
+    /// nothing changed, where the token does not hold.
+    fn consent(
+        &self,
+        id: ApprovalId,
+        token: &str,
+        key: &KeyId,
+        yes: bool,
+        now: Millis,
+    ) -> Result<bool, HeldError> {
+        let _ = (id, token, key, yes, now);
+        Ok(false)
+    }
 }

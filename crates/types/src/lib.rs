@@ -17,7 +17,7 @@ pub mod traffic;
 pub use clock::{Clock, Entropy, Millis, Nanos};
 pub use digest::Digest;
 pub use finding::{Confidence, Finding, FindingKind, Guard, Layer, Report};
-pub use held::{Asked, Claim, Grant, HeldCall, HeldCalls, HeldError, HeldTarget, Waiting};
+pub use held::{Asked, Claim, Grant, HeldCall, HeldCalls, HeldError, HeldTarget, Invitation, Waiting};
 pub use id::{AgentId, ApprovalId, IdError, KeyId, ModelName, RequestId, ServerId, UpstreamId, UserRef};
 pub use label::{Class, Effect, Integrity, Labels, Provenance};
 pub use problem::{Problem, Problems};

@@ -84,9 +84,12 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         | K::HoldLifted
         | K::Pruned => about.push(EvidenceId::Ret),
         K::PostureReview => about.push(EvidenceId::Rev),
-        K::ApprovalAsked | K::ApprovalAllowed | K::ApprovalDenied | K::ApprovalExpired | K::ApprovalUsed => {
-            about.push(EvidenceId::Hitl)
-        }
+        K::ApprovalAsked
+        | K::ApprovalAllowed
+        | K::ApprovalConsented
+        | K::ApprovalDenied
+        | K::ApprovalExpired
+        | K::ApprovalUsed => about.push(EvidenceId::Hitl),
         K::ToolsPinned | K::ToolsUnpinned | K::ToolsChanged => about.push(EvidenceId::Tool),
     }
     reason(r.reason, about);

@@ -195,6 +195,7 @@ pub(super) fn approvals(f: &Figures) -> Table {
     let rows = [
         ("calls held for a person", "approval_asked"),
         ("decisions to allow", "approval_allowed"),
+        ("end users' consents in their clients", "approval_consented"),
         ("decisions to deny, and grants taken back", "approval_denied"),
         ("calls denied because nobody decided in time", "approval_expired"),
         ("calls that went on with a person's word", "approval_used"),

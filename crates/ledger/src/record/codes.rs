@@ -241,7 +241,10 @@ code!(
         ApprovalAsked = "approval_asked",
         /// Somebody allowed a held call; `count` is how many people are still needed, `to` until when it may be used.
         ApprovalAllowed = "approval_allowed",
-        /// Somebody denied a held call, or took an unused grant back.
+        /// The end user allowed a held call in their client, which the operator says a person runs; `to`: until when it
+        /// may be used.
+        ApprovalConsented = "approval_consented",
+        /// Somebody denied a held call, or took an unused grant back; without `by`, the end user did.
         ApprovalDenied = "approval_denied",
         /// A held call's time was over: denied.
         ApprovalExpired = "approval_expired",

@@ -142,8 +142,6 @@ fn problems_have_paths_and_hints() {
         ("tools = 1".into(), "tools", "[[tools]]"),
         ("[[tools]]\n".into(), "tools[0].name", "is missing"),
         (tool("effect = \"sends\""), "tools[0].effect", "did you mean `send`?"),
-        (tool("rates = [\"3/month\"]"), "tools[0].rates[0]", "not a rate"),
-        (tool("hours = \"8-18\""), "tools[0].hours", "not days and hours"),
         (tool("other_args = \"allow\""), "tools[0].other_args", "without [tools.args]"),
         (tool("[[tools]]\nname = \"t\""), "tools[1].name", "twice"),
         (arg("x = 1"), "tools[0].args.x", "a table of predicates"),
@@ -198,5 +196,21 @@ proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "(?s).{0,200}") {
         let _ = parse_manifest("m.toml", &text);
+    }
+}
+
+#[test]
+fn rates_and_hours_have_problems_of_their_own() {
+    for (line, path, says) in [
+        ("rates = [\"3/month\"]", "tools[0].rates[0]", "not a rate"),
+        ("rates = [\"1/day\", \"1/day\", \"1/day\", \"1/day\", \"1/day\"]", "tools[0].rates", "too many"),
+        ("hours = \"8-18\"", "tools[0].hours", "not days and hours"),
+    ] {
+        let problems =
+            parse_manifest("m.toml", &format!("{HEAD}[[tools]]\nname = \"t\"\n{line}")).expect_err(line);
+        assert!(
+            problems.0.iter().any(|p| p.path == path && p.to_string().contains(says)),
+            "{line}: {problems:?}"
+        );
     }
 }

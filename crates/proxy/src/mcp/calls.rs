@@ -6,6 +6,7 @@
 
 use crate::body::OutBody;
 use crate::call::{self, own_scopes};
+use crate::mcp::consent::{self, Asked};
 use crate::mcp::context::{Context, Fail, operation};
 use crate::mcp::failure::Failure;
 use crate::mcp::flow::Flow;
@@ -87,10 +88,9 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         return refused(&context, id, op, &call, message, tally, refusal).await;
     }
     call.pin = defined.map(|d| d.digest);
-    let judged = hands::call(&context.exchange(&call), &call.arguments, &mut tally, now);
-    let judged = match judged {
+    let judged = match judged(&context, id, &call, message, &mut tally).await {
         Ok(judged) => judged,
-        Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
+        Err(response) => return *response,
     };
     call.arguments = judged.arguments;
     call.rename(&context.gate.limits);
@@ -105,6 +105,47 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
     let back = Back { parked, inputs, api };
     context.asked.worker.shared.metrics.found(&tally, "prompt");
     carry(context, link, call, judged.permit, tally, tickets, (id, message), back).await
+}
+
+/// The judge's word; where the call waits for people, after the end user was asked. `Err`: the answer to the client.
+async fn judged(
+    context: &Context,
+    id: &Id,
+    call: &Call,
+    message: &Message,
+    tally: &mut Tally,
+) -> Result<hands::CallPermit, Box<Response<OutBody>>> {
+    let judge = |tally: &mut Tally| {
+        let now = context.asked.worker.shared.clock.now();
+        hands::call(&context.exchange(call), &call.arguments, tally, now)
+    };
+    let op = operation(call.method);
+    let back = call.method == Method::ToolsCall && consent::come_back(context, message);
+    let refusal = match judge(tally) {
+        Ok(judged) => return Ok(judged),
+        Err(refusal) => refusal,
+    };
+    let asked = if back { Asked::No } else { consent::ask(context, call, &refusal).await };
+    let refusal = match asked {
+        Asked::No => refusal,
+        Asked::Required(result) => {
+            let told = record_refusal(context, op, call, message, tally, &refusal).await;
+            let required = told.why == refusal.why;
+            return Err(Box::new(match required {
+                true => context.result(id, &result),
+                false => context.failed(id, &Fail::refusal(&told)),
+            }));
+        }
+        Asked::Answered => {
+            *tally = Tally { received: tally.received, ..Tally::default() };
+            match judge(tally) {
+                Ok(judged) => return Ok(judged),
+                Err(refusal) => refusal,
+            }
+        }
+    };
+    let tally = std::mem::take(tally);
+    Err(Box::new(refused(context, id, op, call, message, tally, refusal).await))
 }
 
 /// What the client came back with.
@@ -181,6 +222,10 @@ fn come_back(
     let Some(state) = message.text("requestState") else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
     };
+    // An answer about the call itself, which was looked at before it was judged.
+    if state.starts_with(consent::STATE) {
+        return Ok((None, Vec::new()));
+    }
     let Some(token) = state.strip_prefix(STATE) else {
         return Ok((None, judged_inputs(context, call, message, tally, now)?));
     };

@@ -466,6 +466,11 @@ fn refused() -> Failure {
 }
 
 impl Abilities {
+    /// Whether the client can put a form before its user. An ability without a mode means that (2025-11-25).
+    pub(crate) fn elicitation_form(&self) -> bool {
+        self.elicitation.as_ref().is_some_and(|e| e == "{}" || e.contains("\"form\""))
+    }
+
     /// As a server reads it.
     pub(crate) fn to_json(&self) -> String {
         let all = [("elicitation", &self.elicitation), ("sampling", &self.sampling), ("roots", &self.roots)];

@@ -9,6 +9,7 @@
 //! client's credential, name or headers.
 
 mod calls;
+mod consent;
 mod context;
 mod convert;
 mod duplex;
