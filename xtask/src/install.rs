@@ -22,8 +22,10 @@ pub(crate) fn all() -> anyhow::Result<()> {
     programs()?;
     nextest()?;
     python()?;
+    agents()?;
     verifier()?;
-    node()
+    node("tests/e2e/ts")?;
+    node("examples/agents-typescript")
 }
 
 fn has(name: &str) -> bool {
@@ -157,12 +159,24 @@ fn new_python() -> Option<PathBuf> {
     })
 }
 
-/// What `tests/e2e/ts/package.json` names.
-fn node() -> anyhow::Result<()> {
-    let folder = run::root().join("tests/e2e/ts");
+/// The agent SDK of the Python example, apart from the tests' own packages: it wants other versions of some.
+fn agents() -> anyhow::Result<()> {
+    let wanted = run::root().join("examples/agents-python/requirements.txt");
+    let python = run::root().join(".tools/venv-agents/bin/python");
+    fresh(&[&wanted], &run::root().join(".tools/venv-agents/.installed"), || {
+        venv("python3", &python)?;
+        let mut pip = run::program(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
+        run::command(pip)
+    })
+}
+
+/// What a folder's `package.json` names.
+fn node(folder: &str) -> anyhow::Result<()> {
+    let folder = run::root().join(folder);
     let (wanted, lock) = (folder.join("package.json"), folder.join("package-lock.json"));
     if !wanted.exists() {
-        println!("skipped: tests/e2e/ts/package.json is not there, so no npm packages are installed");
+        println!("skipped: {} is not there, so no npm packages are installed", wanted.display());
         return Ok(());
     }
     let locked = lock.exists();

@@ -161,7 +161,10 @@ pub(crate) fn hear(
     now: Millis,
 ) {
     in_named(gate, caller, session, now, |s, manifest| match said {
-        Some(said) => Bringing::of(s, manifest, Some(tool)).said(said),
+        Some(said) => {
+            let label = manifest.tool(tool).filter(|r| r.labels).and_then(|_| label(said));
+            Bringing::labelled(s, manifest, Some(tool), label).said(said);
+        }
         None => s.join(Labels::floor(manifest.highest_class())),
     });
 }
@@ -196,12 +199,30 @@ struct Bringing<'a> {
 
 impl<'a> Bringing<'a> {
     fn of(session: &'a mut Session, manifest: &Manifest, tool: Option<&str>) -> Self {
+        Self::labelled(session, manifest, tool, None)
+    }
+
+    /// The same, where a server whose word counts says what this result is worth.
+    fn labelled(
+        session: &'a mut Session,
+        manifest: &Manifest,
+        tool: Option<&str>,
+        label: Option<Labels>,
+    ) -> Self {
         let rule = tool.and_then(|t| manifest.tool(t));
-        let class = rule.map_or_else(|| manifest.highest_class(), |r| r.class);
-        let source = rule.map_or(Provenance::Untrusted, |r| source(r.result));
+        let class =
+            label.map_or_else(|| rule.map_or_else(|| manifest.highest_class(), |r| r.class), |l| l.class);
+        let all = label.map(|l| l.integrity).or_else(|| rule.map(|r| r.result)).unwrap_or_default();
+        let source = source(all);
         // The class of what a tool returns counts, also where it says that it found nothing.
         session.join(Labels { integrity: Integrity::Trusted, class });
-        Self { session, source, fields: rule.map_or(Fields::all(source), fields), class }
+        // SECURITY: no field of a result that its own server calls untrusted is worth more.
+        let distrusted = label.is_some_and(|l| l.integrity == Integrity::Untrusted);
+        let fields = match rule.filter(|_| !distrusted) {
+            Some(rule) => fields(rule, source),
+            None => Fields::all(source),
+        };
+        Self { session, source, fields, class }
     }
 
     /// A text, blocks of content, or JSON.
@@ -267,9 +288,26 @@ fn strict(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
+/// What a server says in `_meta.ifc` that its result is worth. A word that nobody here knows is the worst that it could
+/// mean.
+fn label(said: &Value) -> Option<Labels> {
+    let label = said.get("_meta")?.get("ifc")?;
+    let word = |key: &str| label.get(key).and_then(Value::as_str);
+    let integrity = match word("integrity") {
+        Some("trusted") => Integrity::Trusted,
+        _ => Integrity::Untrusted,
+    };
+    let class = match word("confidentiality") {
+        Some("private") => Class::Confidential,
+        Some(name) => Class::ALL.into_iter().find(|c| c.name() == name).unwrap_or(Class::Restricted),
+        None => Class::Restricted,
+    };
+    Some(Labels { integrity, class })
+}
+
 /// What each field of a tool's results is worth.
-fn fields(rule: &ToolRule) -> Fields {
-    let all = Fields::all(source(rule.result));
+fn fields(rule: &ToolRule, all: Provenance) -> Fields {
+    let all = Fields::all(all);
     rule.result_fields.iter().fold(all, |fields, (path, integrity)| {
         // The manifest's reader took the path for one; what is none here stays at what all of it is worth.
         fields.clone().with(path, source(*integrity)).unwrap_or(fields)

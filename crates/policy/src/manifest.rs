@@ -252,6 +252,8 @@ pub struct ToolRule {
     pub result: Integrity,
     /// What single fields of its results are worth, by path.
     pub result_fields: Vec<(String, Integrity)>,
+    /// Whether its server's own word on a result (`_meta.ifc`) counts in the place of `result` and `class`.
+    pub labels: bool,
     /// The class of the data in its results.
     pub class: Class,
     /// The highest class that may leave by it.

@@ -199,3 +199,46 @@ hours = "mon-fri 08:00-18:00"
     assert_eq!(ask("desk", "open", friday + 10 * 3_600_000), late);
     assert_eq!(ask("desk", "open", friday + 24 * 3_600_000), late);
 }
+
+#[test]
+fn a_servers_label_counts_where_the_manifest_says_so() {
+    let manifest = r#"
+user_turns = "human"
+[[tools]]
+name = "git__issue"
+effect = "read"
+result_labels = "server"
+[[tools]]
+name = "web__page"
+effect = "read"
+[[tools]]
+name = "mail__send"
+effect = "send"
+target = ["to"]
+"#;
+    let sends_after = |server: &str, tool: &str, ifc: Value| {
+        let mut world = World::new(manifest);
+        world.caller.front = true;
+        let body = json!({ "text": "tell the owner" }).to_string();
+        let id = session::post(&world.gate, &world.caller, body.as_bytes(), &[9; 32], NOW).unwrap();
+        let mut said = json!({"content": [{"type": "text", "text": "the owner is ann@example.com"}]});
+        if !ifc.is_null() {
+            said["_meta"] = json!({ "ifc": ifc });
+        }
+        hands::learn(&at(&world, server, tool, &id), &said.to_string(), NOW);
+        send(&world, &id, "ann@example.com").map(|_| ())
+    };
+    let good = || json!({"integrity": "trusted", "confidentiality": "public"});
+    let untrusted = Err(Why::Policy(ReasonCode::TargetUntrusted));
+    let class = Err(Why::Policy(ReasonCode::ClassRefused));
+    assert_eq!(sends_after("git", "issue", good()), Ok(()));
+    assert_eq!(sends_after("web", "page", good()), untrusted, "nobody said that this server's word counts");
+    assert_eq!(sends_after("git", "issue", Value::Null), untrusted, "without a label, the manifest's word");
+    let bad = json!({"integrity": "untrusted", "confidentiality": "public"});
+    assert_eq!(sends_after("git", "issue", bad), untrusted);
+    for odd in [json!({}), json!("trusted"), json!({"integrity": "trusted"})] {
+        assert_eq!(sends_after("git", "issue", odd.clone()), class, "{odd}");
+    }
+    let private = json!({"integrity": "trusted", "confidentiality": "private"});
+    assert_eq!(sends_after("git", "issue", private), class);
+}

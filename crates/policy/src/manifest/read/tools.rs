@@ -57,6 +57,7 @@ fn tool(f: &mut Fields<'_>) -> Option<ToolRule> {
     let untrusted = f.choice("untrusted", &named(Untrusted::ALL, Untrusted::name)).unwrap_or_default();
     let result = f.choice("result", &named(Integrity::ALL, Integrity::name)).unwrap_or_default();
     let result_fields = result_fields(f);
+    let labels = f.choice("result_labels", &[("ignored", false), ("server", true)]).unwrap_or(false);
     let class = f.choice("class", &named(Class::ALL, Class::name)).unwrap_or(Class::Internal);
     let clearance = f.choice("clearance", &named(Class::ALL, Class::name)).unwrap_or(Class::Internal);
     let reversible = f.flag("reversible").unwrap_or(false);
@@ -71,6 +72,7 @@ fn tool(f: &mut Fields<'_>) -> Option<ToolRule> {
         untrusted,
         result,
         result_fields,
+        labels,
         class,
         clearance,
         reversible,
