@@ -20,6 +20,7 @@ pub mod gullible;
 pub mod load;
 pub mod logging;
 pub mod mcp;
+mod oauth;
 mod reload;
 pub mod run;
 mod runtime;

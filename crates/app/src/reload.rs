@@ -2,6 +2,7 @@
 
 use crate::error::AppError;
 use crate::load::{Loaded, load};
+use crate::oauth::Issuers;
 use crate::runtime::append;
 use crate::settings;
 use crate::worker::Thread;
@@ -22,6 +23,7 @@ pub(crate) struct Reloader {
     threads: Arc<Mutex<Vec<Thread>>>,
     clock: Arc<dyn Clock>,
     lasting: Lasting,
+    issuers: Arc<Issuers>,
     seen: Mutex<Stamp>,
 }
 
@@ -36,9 +38,10 @@ impl Reloader {
         threads: Arc<Mutex<Vec<Thread>>>,
         clock: Arc<dyn Clock>,
         lasting: Lasting,
+        issuers: Arc<Issuers>,
     ) -> Self {
         let seen = Mutex::new(stamp(root));
-        Self { root: root.to_owned(), shared, threads, clock, lasting, seen }
+        Self { root: root.to_owned(), shared, threads, clock, lasting, issuers, seen }
     }
 
     /// The data directory.
@@ -102,7 +105,9 @@ impl Reloader {
             .iter()
             .map(|t| t.tools(tool_settings.clone(), self.clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
+        let issuers = Issuers::read(&self.root, &loaded.config)?;
         // Nothing can fail from here on.
+        self.issuers.put(issuers);
         for (thread, tools) in threads.iter().zip(tools) {
             thread.worker.replace_tools(tools);
         }

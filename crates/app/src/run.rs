@@ -6,6 +6,7 @@ use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
+use crate::oauth::Issuers;
 use crate::reload::{Reloader, gate};
 use crate::runtime::{Live, append, append_leaf, user_digest};
 use crate::settings;
@@ -22,6 +23,7 @@ use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Lasting, Nobody, Recorder};
 use cordon_proxy::mcp::Hub;
+use cordon_proxy::oauth::Federation;
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
@@ -104,6 +106,8 @@ impl Running {
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
+        let issuers = Arc::new(Issuers::new(parts.shared.clone(), clock.clone()));
+        issuers.put(Issuers::read(dir.root(), &config)?);
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
@@ -112,6 +116,7 @@ impl Running {
             threads.clone(),
             clock.clone(),
             parts.lasting,
+            issuers.clone(),
         ));
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
@@ -127,7 +132,8 @@ impl Running {
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
         let queue = held.queue.clone();
-        let side = Side { admin: api, shared, reloader, custodian, held, registry, stop, live: live_too };
+        let side =
+            Side { admin: api, shared, reloader, custodian, held, registry, stop, live: live_too, issuers };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -303,6 +309,7 @@ impl Parts {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
             keys: Arc::new(Keyring::new(store.load_keys()?)),
+            federation: Federation::default(),
             kills,
             kill_signal,
             meter: Arc::new(Meter::open(store.clone(), loaded.config.failure.store == FailureMode::Open)?),

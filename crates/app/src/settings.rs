@@ -7,9 +7,10 @@ use cordon_config::{Config, Credential, Durability, ServerWay, ToolServer, Upstr
 use cordon_detect::{Guards, Pattern, Settings, Term};
 use cordon_pipeline::{Model, ModelTable, Price};
 use cordon_policy::Budgets;
-use cordon_proxy::mcp::{ServerSettings, Transport};
+use cordon_proxy::mcp::{Scopes, ServerSettings, Transport};
 use cordon_proxy::{BodyLimits, Limits};
 use cordon_types::{Dialect, ModelName, Secret, ServerId, UpstreamId};
+use cordon_upstream::oauth::Reach;
 use cordon_upstream::{AuthStyle, BaseUrl, ChildSettings, Target};
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
@@ -193,6 +194,7 @@ fn server(root: &Path, s: &ToolServer) -> ServerSettings {
         timeout: s.timeout,
         concurrent: s.concurrent,
         restarts: s.restarts,
+        scopes: Scopes::new(s.scopes.clone()),
     }
 }
 
@@ -267,4 +269,13 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| AppError::Tls(format!("{}: {e:?}", path.display())))
+}
+
+/// Where an authorization server may be, with its authorities.
+pub(crate) fn reach(root: &Path, reach: &cordon_config::Reach) -> Result<Reach, AppError> {
+    Ok(Reach {
+        allow_private: reach.allow_private,
+        allow: reach.allow.clone(),
+        ca: reach.ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?,
+    })
 }

@@ -4,6 +4,7 @@
 use crate::{
     base_url::BaseUrl,
     model::{ServerWay, ToolServer},
+    oauth,
     read::{Section, shown},
     upstreams::{allow, credential, headers},
 };
@@ -50,6 +51,7 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
     let concurrent = s.integer("concurrent", 1, 10_000).and_then(|n| u32::try_from(n).ok());
     let restarts = s.integer("restarts", 0, 1_000).and_then(|n| u32::try_from(n).ok());
     let timeout = s.seconds("timeout_seconds", 100, 3_600_000);
+    let scopes = oauth::tool_scopes(s);
     Some(ToolServer {
         id: id?,
         way: way?,
@@ -58,6 +60,7 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
         timeout: timeout.unwrap_or(Duration::from_secs(60)),
         concurrent: concurrent.unwrap_or(32),
         restarts: restarts.unwrap_or(5),
+        scopes,
     })
 }
 
@@ -71,6 +74,7 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
     let mut allow = allow(s);
     let ca_file = s.string("ca_file").map(str::to_owned);
     let headers = headers(s);
+    let oauth = oauth::server(s, url.as_ref(), sse).map(Box::new);
     let url = url?;
     // SECURITY: the gateway's credential and every argument go over this connection.
     if !url.https() && !plaintext && !url.is_loopback() {
@@ -84,7 +88,7 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
             Err(_) => allow.extend(["127.0.0.0/8", "::1/128"].iter().filter_map(|n| n.parse::<IpNet>().ok())),
         }
     }
-    Some(ServerWay::Http { url, sse, credential, allow_private: private, allow, ca_file, headers })
+    Some(ServerWay::Http { url, sse, credential, oauth, allow_private: private, allow, ca_file, headers })
 }
 
 fn stdio(s: &Section<'_>) -> Option<ServerWay> {

@@ -14,6 +14,7 @@ use crate::mcp::lists::learn_tools;
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
 use crate::mcp::questions::STATE;
+use crate::mcp::scopes;
 use crate::mcp::seal::Of;
 use crate::mcp::server::Server;
 use crate::mcp::target::{self, Target};
@@ -61,6 +62,14 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
         record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
         return context.failed(id, &unknown(method));
+    }
+    if !scopes::suffice(&context, &call.server, &call.tool) {
+        let refusal = Refusal::new(403, Why::Scope, scopes::TEXT);
+        let told = record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
+        return match told.why {
+            Why::Scope => scopes::insufficient(&context, id, &call),
+            _ => context.failed(id, &Fail::refusal(&told)),
+        };
     }
     let link = match ready(&context, &call).await {
         Ok(Some(link)) => link,

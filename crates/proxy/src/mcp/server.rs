@@ -1,5 +1,6 @@
 //! What is known of each tool server, over all threads: its limits, what it speaks, its tools.
 
+use crate::mcp::scopes::Scopes;
 use arc_swap::ArcSwap;
 use cordon_types::{Digest, ServerId};
 use cordon_upstream::ChildSettings;
@@ -35,6 +36,8 @@ pub struct ServerSettings {
     pub concurrent: u32,
     /// How often in a row its program may be started anew.
     pub restarts: u32,
+    /// Which scopes its tools need of callers with an access token.
+    pub scopes: Scopes,
 }
 
 /// One tool as its server defines it.

@@ -1,0 +1,5 @@
+//! OAuth, towards authorization servers.
+
+mod web;
+
+pub use web::{Metadata, Reach, Web};
