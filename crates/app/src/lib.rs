@@ -20,7 +20,7 @@ pub mod gullible;
 pub mod load;
 pub mod logging;
 pub mod mcp;
-mod oauth;
+pub mod oauth;
 mod reload;
 pub mod run;
 mod runtime;

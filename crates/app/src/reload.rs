@@ -106,7 +106,9 @@ impl Reloader {
             .map(|t| t.tools(tool_settings.clone(), self.clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
         let issuers = Issuers::read(&self.root, &loaded.config)?;
+        let tokens = settings::tokens(&self.root, &loaded.config)?;
         // Nothing can fail from here on.
+        self.shared.tokens.set(tokens);
         self.issuers.put(issuers);
         for (thread, tools) in threads.iter().zip(tools) {
             thread.worker.replace_tools(tools);

@@ -6,7 +6,7 @@ use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
-use crate::oauth::Issuers;
+use crate::oauth::{Issuers, vault::Vault};
 use crate::reload::{Reloader, gate};
 use crate::runtime::{Live, append, append_leaf, user_digest};
 use crate::settings;
@@ -28,6 +28,7 @@ use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Entropy, Secret};
+use cordon_upstream::oauth::Tokens;
 use prometheus_client::registry::Registry;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -108,6 +109,7 @@ impl Running {
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
         let issuers = Arc::new(Issuers::new(parts.shared.clone(), clock.clone()));
         issuers.put(Issuers::read(dir.root(), &config)?);
+        parts.shared.tokens.set(settings::tokens(dir.root(), &config)?);
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
@@ -310,12 +312,13 @@ impl Parts {
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
             keys: Arc::new(Keyring::new(store.load_keys()?)),
             federation: Federation::default(),
+            tokens: Arc::new(Tokens::new(Arc::new(Vault::new(dir.root())), clock.clone())),
             kills,
             kill_signal,
             meter: Arc::new(Meter::open(store.clone(), loaded.config.failure.store == FailureMode::Open)?),
             recorder: Arc::new(Recorder::new(digester)),
             ledger: Arc::new(ledger),
-            clock,
+            clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             limits: settings::proxy_limits(&loaded.config),
             trusted_hosts: loaded.config.listen.trusted_hosts.clone().into(),

@@ -3,14 +3,17 @@
 use crate::builtin::Gullible;
 use crate::data;
 use crate::error::AppError;
-use cordon_config::{Config, Credential, Durability, ServerWay, ToolServer, Upstream, UpstreamKind};
+use crate::oauth::vault::Vault;
+use cordon_config::{
+    Config, Credential, Durability, ServerOAuth, ServerWay, TokenSource, ToolServer, Upstream, UpstreamKind,
+};
 use cordon_detect::{Guards, Pattern, Settings, Term};
 use cordon_pipeline::{Model, ModelTable, Price};
 use cordon_policy::Budgets;
 use cordon_proxy::mcp::{Scopes, ServerSettings, Transport};
 use cordon_proxy::{BodyLimits, Limits};
 use cordon_types::{Dialect, ModelName, Secret, ServerId, UpstreamId};
-use cordon_upstream::oauth::Reach;
+use cordon_upstream::oauth::{Grant, Reach, TokenPlace, TokenSettings};
 use cordon_upstream::{AuthStyle, BaseUrl, ChildSettings, Target};
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
@@ -211,7 +214,8 @@ fn tool_server(
     config: &Config,
     s: &ToolServer,
 ) -> Result<Option<(ServerId, cordon_upstream::Settings)>, AppError> {
-    let ServerWay::Http { url, credential: from, allow_private, allow, ca_file, headers, .. } = &s.way else {
+    let ServerWay::Http { url, credential: from, oauth, allow_private, allow, ca_file, headers, .. } = &s.way
+    else {
         return Ok(None);
     };
     let bad = |reason: String| AppError::Credential { upstream: s.id.to_string(), reason };
@@ -220,6 +224,7 @@ fn tool_server(
     let mut settings = cordon_upstream::Settings::new(id, target);
     settings.credential = credential(root, from).map_err(bad)?.map(cordon_upstream::Credential::new);
     settings.auth = if settings.credential.is_some() { AuthStyle::Bearer } else { AuthStyle::None };
+    settings.tokens = oauth.is_some();
     settings.allow_private = *allow_private;
     settings.allow.clone_from(allow);
     settings.ca = ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?;
@@ -269,6 +274,40 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| AppError::Tls(format!("{}: {e:?}", path.display())))
+}
+
+/// The tokens that tool servers take, with the clients' secrets.
+pub(crate) fn tokens(root: &Path, config: &Config) -> Result<Vec<(ServerId, TokenSettings)>, AppError> {
+    let with = config.servers.iter().filter_map(|s| match &s.way {
+        ServerWay::Http { oauth: Some(oauth), .. } => Some((s, oauth.as_ref())),
+        _ => None,
+    });
+    let one = |(s, o): (&ToolServer, &ServerOAuth)| {
+        let bad = |reason: String| AppError::Credential { upstream: s.id.to_string(), reason };
+        let settings = TokenSettings {
+            grant: match o.grant {
+                cordon_config::Grant::ClientCredentials => Grant::ClientCredentials,
+                cordon_config::Grant::RefreshToken => Grant::RefreshToken,
+                cordon_config::Grant::TokenExchange => Grant::TokenExchange,
+            },
+            place: match &o.source {
+                TokenSource::Url(url) => TokenPlace::Url(url.clone()),
+                TokenSource::Issuer(issuer) => TokenPlace::Issuer(issuer.clone()),
+            },
+            client_id: o.client_id.clone(),
+            client_secret: credential(root, &o.client_secret).map_err(bad)?,
+            post: o.post,
+            scopes: o.scopes.clone(),
+            resource: o.resource.clone(),
+            audience: o.audience.clone(),
+            reach: reach(root, &o.reach)?,
+        };
+        if settings.grant == Grant::RefreshToken && !Vault::new(root).has(&s.id) {
+            tracing::warn!(server = %s.id, "no refresh token is stored; `cordon mcp token set` puts one in");
+        }
+        Ok((s.id.clone(), settings))
+    };
+    with.map(one).collect()
 }
 
 /// Where an authorization server may be, with its authorities.

@@ -12,6 +12,7 @@ use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Gate, Recorder};
 use cordon_policy::Budgets;
 use cordon_types::{Clock, Digest, Entropy, KeyId, ModelName};
+use cordon_upstream::oauth::Tokens;
 use cordon_upstream::{Client, Spawn, ToolServers};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Shared {
     pub keys: Arc<Keyring>,
     /// Access tokens that are taken beside keys.
     pub federation: Federation,
+    /// The gateway's own tokens for tool servers.
+    pub tokens: Arc<Tokens>,
     /// The kill switches.
     pub kills: Arc<KillSwitch>,
     /// Changes at every kill, so that running exchanges look again.

@@ -256,6 +256,7 @@ fn ask_of(context: &Context, call: &Call, message: &Message, inputs: Inputs) -> 
         progress: message.meta("progressToken").is_some(),
         log,
         abilities: context.abilities.clone(),
+        behalf: context.behalf(),
     }
 }
 

@@ -144,7 +144,7 @@ async fn all_pages(
     loop {
         let params = cursor.iter().map(|c| ("cursor", string(c))).collect();
         // INVARIANT: the words are Cordon's and the server's own; a client's cursor is never passed on.
-        let ask = Ask { method: method.name(), params, ..Ask::default() };
+        let ask = Ask { method: method.name(), params, behalf: context.behalf(), ..Ask::default() };
         let mut replies = link.ask(&context.asked.worker, Words::Own, ask).await?;
         let message = loop {
             let message = replies.message().await?;

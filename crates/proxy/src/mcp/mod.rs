@@ -21,6 +21,7 @@ mod link;
 mod listen;
 mod lists;
 mod mirror;
+mod outward;
 mod park;
 mod questions;
 mod replies;
