@@ -494,15 +494,15 @@ class Servers(unittest.TestCase):
         self.assertLessEqual(len(self.grants("client_credentials")), asked + 2)
 
     def test_the_token_endpoint_says_no(self):
-        at = self.at(self.own("client_credentials", secret="wrong"))
+        at = self.at(self.own("client_credentials", secret="not-the-secret"))
         answer = at.call(at.gateway.key("bot"))
         self.assertEqual(answer.json()["error"]["data"]["code"], "upstream_auth")
         self.assertNotIn("CANARY", answer.text)
         self.assertNotIn("invalid_client", answer.text)
+        eventually(lambda: "invalid_client" in at.gateway.stderr(), "the log says why")
         log = at.gateway.stderr()
-        self.assertIn("invalid_client", log)
         self.assertNotIn("CANARY", log)
-        self.assertNotIn("wrong", log.replace("wrong_", ""))
+        self.assertNotIn(self.secret, log)
         # Callers cannot flood it.
         for _ in range(10):
             at.call(at.gateway.key("bot"))
@@ -567,7 +567,7 @@ class Servers(unittest.TestCase):
         gateway, key = at.gateway, at.gateway.key("bot")
         answer = at.call(key)
         self.assertEqual(answer.json()["error"]["data"]["code"], "upstream_auth")
-        self.assertIn("cordon mcp token set bank", gateway.stderr())
+        eventually(lambda: "cordon mcp token set bank" in gateway.stderr(), "the log says what to do")
         self.assertEqual(gateway.cordon("mcp", "token", "list"), "bank: missing\n")
         said = gateway.cordon("mcp", "token", "set", "bank", input="first-refresh-token\n")
         self.assertIn("the gateway goes by it", said)
@@ -646,7 +646,7 @@ class Servers(unittest.TestCase):
         answer = at.call(token)
         self.assertEqual(answer.json()["error"]["data"]["code"], "upstream_auth")
         self.assertEqual(self.bank.heard, [])
-        self.assertIn("own token", at.gateway.stderr())
+        eventually(lambda: "own token" in at.gateway.stderr(), "the log says why")
 
     def test_stateless_clients_never_share_an_exchanged_token(self):
         at = self.at(self.own("token_exchange", "", "exchanger", "other secret"))

@@ -92,10 +92,12 @@ impl Reloader {
     }
 
     fn swap(&self) -> Result<(), AppError> {
+        // Held from before the files are read: of two reloads at once, the one that read older files must not be the
+        // last to put its rules in force.
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = load(&self.root)?;
         let upstreams = settings::upstreams(&self.root, &loaded.config)?;
         let budgets = settings::model_budgets(&loaded.config);
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let clients = threads
             .iter()
             .map(|t| t.client(upstreams.clone(), self.clock.clone()))

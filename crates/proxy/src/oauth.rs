@@ -17,11 +17,13 @@ use http::{HeaderValue, Response, header};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 /// How long a request waits for an issuer's new keys.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Most requests that wait for keys at once: nobody who waits has shown a credential.
+const MAX_WAITING: usize = 64;
 /// Where protected resources are described (RFC 9728, section 3).
 pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -42,11 +44,18 @@ pub struct Federation {
     wanted: Notify,
     /// Changes whenever a fetch of keys ended.
     ended: watch::Sender<u64>,
+    /// A place for each request that waits.
+    waiting: Semaphore,
 }
 
 impl Default for Federation {
     fn default() -> Self {
-        Self { force: ArcSwapOption::empty(), wanted: Notify::new(), ended: watch::Sender::new(0) }
+        Self {
+            force: ArcSwapOption::empty(),
+            wanted: Notify::new(),
+            ended: watch::Sender::new(0),
+            waiting: Semaphore::new(MAX_WAITING),
+        }
     }
 }
 
@@ -94,6 +103,9 @@ impl Federation {
         if !keys.want(now) {
             return Err(refused(first));
         }
+        // The token may be good: it is not called bad because others took all places.
+        let full = || refused(TokenError::NoKeys(0));
+        let _place = self.waiting.try_acquire().map_err(|_| full())?;
         tracing::debug!("a token names a key that is not known; the issuer is asked");
         self.wanted.notify_one();
         let news = async {

@@ -44,7 +44,7 @@ impl Vault {
     pub fn set(&self, server: &ServerId, token: &Secret) -> Result<(), AppError> {
         make_dir(&self.root.join(DIRECTORY))?;
         let _lock = self.lock()?;
-        self.write(server, token)
+        self.write(server, token).map(|_| ())
     }
 
     /// Takes a token out; false when there was none.
@@ -121,7 +121,7 @@ impl Vault {
         String::from_utf8(opened).map(Secret::new).map_err(|_| bad())
     }
 
-    fn write(&self, server: &ServerId, token: &Secret) -> Result<(), AppError> {
+    fn write(&self, server: &ServerId, token: &Secret) -> Result<Digest, AppError> {
         let path = self.path(server);
         let mut nonce = [0; NONCE];
         SystemEntropy.fill(&mut nonce);
@@ -142,12 +142,11 @@ impl Vault {
             .mode(0o600)
             .open(&beside)
             .map_err(failed("creating"))?;
-        file.write_all(&nonce)
-            .and_then(|()| file.write_all(&sealed))
-            .and_then(|()| file.sync_all())
-            .map_err(failed("writing"))?;
+        let sealed = [&nonce[..], &sealed].concat();
+        file.write_all(&sealed).and_then(|()| file.sync_all()).map_err(failed("writing"))?;
         std::fs::rename(&beside, &path).map_err(failed("renaming"))?;
-        self.settle()
+        self.settle()?;
+        Ok(stamp(&sealed))
     }
 
     /// Makes a change of the directory durable.
@@ -175,13 +174,13 @@ impl RefreshTokens for Vault {
         load().map_err(|e: AppError| e.to_string())
     }
 
-    fn replace(&self, server: &ServerId, old: &Stored, new: &Secret) -> Result<(), String> {
+    fn replace(&self, server: &ServerId, old: &Stored, new: &Secret) -> Result<Option<Digest>, String> {
         let replace = || {
             let _lock = self.lock()?;
             match self.read(server)? {
-                Some(there) if stamp(&there) == old.stamp => self.write(server, new),
+                Some(there) if stamp(&there) == old.stamp => self.write(server, new).map(Some),
                 // Put in, or taken out, by hand meanwhile: that is what counts.
-                _ => Ok(()),
+                _ => Ok(None),
             }
         };
         replace().map_err(|e: AppError| e.to_string())

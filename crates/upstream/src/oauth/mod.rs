@@ -6,6 +6,8 @@
 
 mod grant;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod web;
 

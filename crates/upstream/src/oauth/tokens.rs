@@ -44,8 +44,8 @@ pub trait RefreshTokens: Send + Sync {
     /// The stored one. The error says what to do.
     fn load(&self, server: &ServerId) -> Result<Option<Stored>, String>;
     /// Puts `new` in the place of `old`, durably. Where another has taken `old`'s place meanwhile (an operator's), that
-    /// one stays, and it is no error.
-    fn replace(&self, server: &ServerId, old: &Stored, new: &Secret) -> Result<(), String>;
+    /// one stays, and it is no error. Gives what names the new writing, if there was one.
+    fn replace(&self, server: &ServerId, old: &Stored, new: &Secret) -> Result<Option<Digest>, String>;
 }
 
 /// A stored refresh token.
@@ -83,6 +83,8 @@ impl Bearer {
 #[derive(Default)]
 struct State {
     bearer: Option<Bearer>,
+    /// By which writing of a refresh token, or its successor, it was got.
+    by: Option<Digest>,
     failed: Option<(TokenFailure, Millis)>,
     /// When a server last did not take a token.
     refused: Option<Millis>,
@@ -136,14 +138,13 @@ impl Tokens {
         Self { sources: ArcSwap::default(), store, clock }
     }
 
-    /// Puts these in force. Tokens that were got as they would be got now stay, but for those by a refresh token: a
-    /// reload is how an operator's new one comes into force.
+    /// Puts these in force. Tokens that were got as they would be got now stay; those by a refresh token, if nobody put
+    /// in another one, or took it out. May wait for the store.
     pub fn set(&self, list: Vec<(ServerId, TokenSettings)>) {
         let old = self.sources.load_full();
         let make = |server: ServerId, settings: TokenSettings| {
             let known = old.get(&server);
-            let same =
-                known.filter(|o| o.settings.is_same(&settings) && settings.grant != Grant::RefreshToken);
+            let same = known.filter(|o| o.settings.is_same(&settings) && self.is_stored_still(o));
             if let Some(same) = same {
                 return same.clone();
             }
@@ -159,6 +160,15 @@ impl Tokens {
         };
         let new = list.into_iter().map(|(id, settings)| (id.clone(), make(id, settings))).collect();
         self.sources.store(Arc::new(new));
+    }
+
+    fn is_stored_still(&self, source: &Source) -> bool {
+        if source.settings.grant != Grant::RefreshToken {
+            return true;
+        }
+        let by = lock(&source.own.state).by;
+        let stored = self.store.load(&source.server).ok().flatten().map(|s| s.stamp);
+        by.is_some() && stored == by
     }
 
     /// The token for a server; none where it takes none. `refused`: one that the server did not take.
@@ -206,13 +216,14 @@ impl Tokens {
         let got = self.get(web, &source, subject.as_ref().map(|(token, _)| token)).await;
         let now = self.clock.now();
         let mut state = lock(&entry.state);
-        match got.and_then(|g| bearer(&g, now, subject.as_ref().map(|(_, end)| *end))) {
-            Ok(bearer) => {
-                (state.bearer, state.failed) = (Some(bearer.clone()), None);
+        let end = subject.as_ref().map(|(_, end)| *end);
+        match got.and_then(|(granted, by)| Ok((bearer(&granted, now, end)?, by))) {
+            Ok((bearer, by)) => {
+                (state.bearer, state.by, state.failed) = (Some(bearer.clone()), by, None);
                 Ok(bearer)
             }
             Err(failure) => {
-                state.bearer = None;
+                (state.bearer, state.by) = (None, None);
                 state.failed = Some((failure.clone(), now));
                 tracing::warn!(server = %source.server, error = %failure, "a token could not be had");
                 Err(failure)
@@ -225,22 +236,21 @@ impl Tokens {
         web: &Web,
         source: &Source,
         caller: Option<&Secret>,
-    ) -> Result<Granted, TokenFailure> {
+    ) -> Result<(Granted, Option<Digest>), TokenFailure> {
         let (url, reach) = source.endpoint(web, self.clock.now()).await?;
         let at = (url.as_str(), &reach);
         if source.settings.grant != Grant::RefreshToken {
-            return grant::ask(web, &source.settings, at, caller).await;
+            return Ok((grant::ask(web, &source.settings, at, caller).await?, None));
         }
         let server = source.server.to_string();
         let stored = self.stored(source).await?.ok_or(TokenFailure::NotStored { server })?;
         let granted = grant::ask(web, &source.settings, at, Some(&stored.token)).await?;
-        if let Some(new) = &granted.refresh
-            && new.expose() != stored.token.expose()
-        {
+        let by = match granted.refresh.clone().filter(|new| new.expose() != stored.token.expose()) {
             // INVARIANT: on the disk before the access token is used: the old refresh token is worth nothing any more.
-            self.keep(source, stored, new.clone()).await?;
-        }
-        Ok(granted)
+            Some(new) => self.keep(source, stored, new).await?,
+            None => Some(stored.stamp),
+        };
+        Ok((granted, by))
     }
 
     async fn stored(&self, source: &Source) -> Result<Option<Stored>, TokenFailure> {
@@ -249,7 +259,7 @@ impl Tokens {
         loaded.map_err(|_| TokenFailure::Cut)?.map_err(|reason| source.store_failed(reason))
     }
 
-    async fn keep(&self, source: &Source, old: Stored, new: Secret) -> Result<(), TokenFailure> {
+    async fn keep(&self, source: &Source, old: Stored, new: Secret) -> Result<Option<Digest>, TokenFailure> {
         let (store, server) = (self.store.clone(), source.server.clone());
         let kept = tokio::task::spawn_blocking(move || store.replace(&server, &old, &new)).await;
         kept.map_err(|_| TokenFailure::Cut)?.map_err(|reason| source.store_failed(reason))
