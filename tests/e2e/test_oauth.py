@@ -415,6 +415,8 @@ class Servers(unittest.TestCase):
         """`[servers.oauth]`, with the client's secret in a file beside the config."""
         lines = f'\n[servers.oauth]\ngrant = "{grant}"\nclient_id = "{client}"\n{more}\n'
         lines += f"{where}\n" if where else f'token_url = "{self.auth.url}/token"\n'
+        if grant == "token_exchange" and "subject_issuers" not in more:
+            lines += f'subject_issuers = ["{self.auth.issuer}"]\n'
         self.secret = secret
         return lines + ('client_secret = { file = "secret" }\n' if secret else "")
 
@@ -636,6 +638,35 @@ class Servers(unittest.TestCase):
         self.assertEqual(answer.json()["error"]["data"]["code"], "upstream_auth")
         self.assertIn("come with an access token", answer.text)
         self.assertEqual((self.bank.heard, self.auth.seen("/token")), ([], []))
+
+    def test_one_issuer_s_callers_are_not_shown_to_another(self):
+        other = AuthorizationServer()
+        self.addCleanup(other.close)
+        more = f'[[oauth.issuers]]\nurl = "{other.issuer}"\nagents = {{ "app" = "bot" }}\n'
+        own = self.own("token_exchange", "", "exchanger", "other secret")
+        at = self.at(own)
+        at.put(lambda base: server(self.bank.mcp) + own + oauth(base, self.auth.issuer, more))
+        foreign = other.token(f"{at.base}/mcp")
+        answer = at.call(foreign)
+        self.assertEqual(answer.json()["error"]["data"]["code"], "upstream_auth")
+        self.assertIn("callers of that issuer", answer.text)
+        self.assertEqual(self.auth.seen("/token"), [])
+        self.assertEqual(text(at.call(at.caller())), "did balance")
+
+    def test_what_check_says(self):
+        at = self.at(self.own("client_credentials"))
+        bad = oauth(at.base, self.auth.issuer).replace('"bot"', '"nobody"')
+        bad += 'algorithms = ["HS256"]\n'
+        at.gateway.write("cordon.toml", at.starter + server(self.bank.mcp, 'scopes = { "*" = "" }') + bad)
+        done = at.gateway.run("check")
+        self.assertNotEqual(done.returncode, 0)
+        said = done.stdout + done.stderr
+        for part in ("servers[0].scopes.*", "oauth.issuers[0].algorithms[0]", "RS256"):
+            self.assertIn(part, said)
+        at.gateway.write("cordon.toml", at.starter + server(self.bank.mcp) + bad.replace("HS256", "RS256"))
+        done = at.gateway.run("check")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nobody", done.stdout + done.stderr)
 
     def test_the_caller_s_own_token_is_none_for_a_server(self):
         at = self.at(self.own("token_exchange", "", "exchanger", "other secret"))

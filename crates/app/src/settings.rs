@@ -300,6 +300,7 @@ pub(crate) fn tokens(root: &Path, config: &Config) -> Result<Vec<(ServerId, Toke
             scopes: o.scopes.clone(),
             resource: o.resource.clone(),
             audience: o.audience.clone(),
+            subject_issuers: o.subject_issuers.clone(),
             reach: reach(root, &o.reach)?,
         };
         if settings.grant == Grant::RefreshToken && !Vault::new(root).has(&s.id) {

@@ -165,9 +165,7 @@ pub(crate) fn server(s: &Section<'_>, server: Option<&BaseUrl>, sse: bool) -> Op
         );
     }
     let o = s.child("oauth");
-    let grants = Grant::ALL.map(|g| (g.name(), g));
-    o.need("grant", "write `client_credentials`, `refresh_token` or `token_exchange`");
-    let grant = o.choice("grant", &grants);
+    let grant = grant(&o);
     if sse && grant == Some(Grant::TokenExchange) {
         let hint = "use `transport = \"http\"`: on the older transport all calls share one connection";
         o.problem("grant", "cannot be had over `transport = \"sse\"`", hint);
@@ -210,6 +208,7 @@ pub(crate) fn server(s: &Section<'_>, server: Option<&BaseUrl>, sse: bool) -> Op
         o.problem("audience", "is for `token_exchange` alone", "leave it out, or write `resource`");
     }
     let scopes = scopes(&o, "scopes");
+    let subject_issuers = subject_issuers(&o, grant, source.as_ref());
     Some(ServerOAuth {
         grant: grant?,
         source: source?,
@@ -219,8 +218,33 @@ pub(crate) fn server(s: &Section<'_>, server: Option<&BaseUrl>, sse: bool) -> Op
         scopes,
         resource,
         audience,
+        subject_issuers,
         reach,
     })
+}
+
+fn grant(o: &Section<'_>) -> Option<Grant> {
+    o.need("grant", "write `client_credentials`, `refresh_token` or `token_exchange`");
+    o.choice("grant", &Grant::ALL.map(|g| (g.name(), g)))
+}
+
+/// Whose tokens are exchanged.
+fn subject_issuers(o: &Section<'_>, grant: Option<Grant>, source: Option<&TokenSource>) -> Vec<String> {
+    let mut subject_issuers: Vec<String> =
+        o.strings("subject_issuers").into_iter().map(|(_, i)| i.to_owned()).collect();
+    if grant == Some(Grant::TokenExchange) && subject_issuers.is_empty() {
+        match source {
+            Some(TokenSource::Issuer(issuer)) => subject_issuers.push(issuer.clone()),
+            _ => o.problem(
+                "subject_issuers",
+                "is missing",
+                "write whose tokens may be sent to `token_url`, as in [[oauth.issuers]]",
+            ),
+        }
+    } else if grant.is_some_and(|g| g != Grant::TokenExchange) && o.has("subject_issuers") {
+        o.problem("subject_issuers", "is for `token_exchange` alone", "leave it out");
+    }
+    subject_issuers
 }
 
 /// Where an authorization server may be. An address of this machine that is written out is meant, as for tool servers.

@@ -75,12 +75,21 @@ fn tokens_for_servers() {
     check(&with("send_resource = false"), &[]);
     check(&with("issuer = \"https://login.example\""), &["servers[0].oauth.token_url"]);
     check(&with("audience = \"x\""), &["servers[0].oauth.audience"]);
+    let exchange = OWN.replace("client_credentials", "token_exchange");
+    check(&exchange, &["servers[0].oauth.subject_issuers"]);
+    check(&format!("{exchange}subject_issuers = [\"https://login.example\"]\n"), &[]);
+    check(
+        &exchange
+            .replace("token_url = \"https://login.example/token\"", "issuer = \"https://login.example\""),
+        &[],
+    );
+    check(&with("subject_issuers = [\"https://login.example\"]"), &["servers[0].oauth.subject_issuers"]);
     check(&with("client_auth = \"jwt\""), &["servers[0].oauth.client_auth"]);
     check(&with("scopes = [\"a b\"]"), &["servers[0].oauth.scopes[0]"]);
     check(&format!("credential = {{ env = \"X\" }}\n{OWN}"), &["servers[0].oauth"]);
     check(
         &format!("transport = \"sse\"\n{}", OWN.replace("client_credentials", "token_exchange")),
-        &["servers[0].oauth.grant"],
+        &["servers[0].oauth.grant", "servers[0].oauth.subject_issuers"],
     );
     check(&OWN.replace("https://login", "http://login"), &["servers[0].oauth.token_url"]);
     check(&OWN.replace("https://login.example", "http://127.0.0.1:99"), &[]);

@@ -9,7 +9,7 @@
 use crate::error::AppError;
 use crate::settings;
 use crate::tools::export::Here;
-use cordon_config::{Config, Issuer};
+use cordon_config::{Config, Issuer, ServerWay};
 use cordon_identity::oauth::{Algorithm, IssuerSettings, KeyCache, Keys, Trust};
 use cordon_policy::Manifest;
 use cordon_proxy::Shared;
@@ -169,8 +169,25 @@ pub(crate) fn check(config: &Config, manifests: &[Manifest], problems: &mut Vec<
             problems.push(problem.within("cordon.toml"));
         }
     }
+    subjects(config, problems);
     if config.oauth.is_some() && config.servers.is_empty() {
         let hint = "write [[servers]]: access tokens are for the tool endpoints alone";
         problems.push(Problem::new("oauth", "has no tool server to open", hint).within("cordon.toml"));
+    }
+}
+
+/// Tokens can be exchanged only of issuers whose tokens are taken.
+fn subjects(config: &Config, problems: &mut Vec<Problem>) {
+    let taken: HashSet<&str> = config.oauth.iter().flat_map(|o| &o.issuers).map(|i| i.url.as_str()).collect();
+    for (at, server) in config.servers.iter().enumerate() {
+        let ServerWay::Http { oauth: Some(own), .. } = &server.way else { continue };
+        for issuer in own.subject_issuers.iter().filter(|i| !taken.contains(i.as_str())) {
+            let problem = Problem::new(
+                format!("servers[{at}].oauth.subject_issuers"),
+                format!("`{issuer}` is none of [[oauth.issuers]]: no token of its is ever taken"),
+                "write the issuer's `url`, byte for byte, or add the issuer",
+            );
+            problems.push(problem.within("cordon.toml"));
+        }
     }
 }

@@ -101,6 +101,8 @@ pub struct ServerOAuth {
     pub resource: Option<String>,
     /// For which audience (RFC 8693).
     pub audience: Option<String>,
+    /// Whose tokens are exchanged.
+    pub subject_issuers: Vec<String>,
     /// Where the authorization server may be.
     pub reach: Reach,
 }

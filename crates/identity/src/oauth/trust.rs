@@ -49,6 +49,8 @@ pub struct Trust {
 pub struct Verified {
     /// The caller, as a virtual key would name it.
     pub principal: Principal,
+    /// Who says so: the issuer's identifier.
+    pub issuer: String,
     /// What the token may be used for.
     pub scopes: Vec<String>,
     /// From when on it does not count.
@@ -130,6 +132,7 @@ impl Trust {
         let key = id_of(&pseudonym(&format!("oauth\0{}", who.join("\0")))).ok_or(TokenError::Claims)?;
         Ok(Verified {
             principal: Principal { key, kind: KeyKind::Agent, agent: Some(agent) },
+            issuer: settings.url.clone(),
             scopes,
             expires: expires.saturating_mul(1_000),
             token: Secret::new(token.to_owned()),

@@ -46,7 +46,8 @@ async fn bearer(
     behalf: &Behalf,
     refused: Option<&Bearer>,
 ) -> Result<Option<Bearer>, Failure> {
-    let subject = behalf.as_deref().map(|v| Subject { token: &v.token, expires: v.expires });
+    let subject =
+        behalf.as_deref().map(|v| Subject { token: &v.token, issuer: &v.issuer, expires: v.expires });
     let tokens = &worker.shared.tokens;
     Ok(tokens.bearer(&worker.spawner, server.id(), subject, refused).await?)
 }

@@ -35,6 +35,9 @@ pub enum TokenFailure {
         "a call came with a key, and its server's tokens are exchanged for callers' own: let it come with a token"
     )]
     NoCaller,
+    /// The caller's token is of an issuer whose tokens are not exchanged for this server.
+    #[error("a call came with a token of an issuer that `subject_issuers` does not name")]
+    OtherIssuer,
     /// No refresh token is stored.
     #[error("no refresh token is stored for `{server}`: put one in with `cordon mcp token set {server}`")]
     NotStored {
@@ -82,6 +85,9 @@ impl TokenFailure {
         match self {
             Self::NoCaller => {
                 "this tool server is called in the caller's own name; come with an access token, not a key"
+            }
+            Self::OtherIssuer => {
+                "this tool server is not called for callers of that issuer; ask the operator"
             }
             _ => "the gateway has no credential that this tool server takes; ask its operator",
         }

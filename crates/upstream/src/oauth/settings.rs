@@ -43,6 +43,8 @@ pub struct TokenSettings {
     pub resource: Option<String>,
     /// For which audience (RFC 8693).
     pub audience: Option<String>,
+    /// Whose tokens are exchanged: the issuers' identifiers.
+    pub subject_issuers: Vec<String>,
     /// Where the authorization server may be.
     pub reach: Reach,
 }
@@ -60,6 +62,7 @@ impl TokenSettings {
             scopes: Vec::new(),
             resource: None,
             audience: None,
+            subject_issuers: Vec::new(),
             reach: Reach::default(),
         }
     }
@@ -75,6 +78,7 @@ impl TokenSettings {
             && self.scopes == other.scopes
             && self.resource == other.resource
             && self.audience == other.audience
+            && self.subject_issuers == other.subject_issuers
             && self.reach == other.reach
     }
 }

@@ -106,7 +106,11 @@ impl World {
 
     fn settings(&self, grant: Grant) -> TokenSettings {
         let reach = Reach { allow: vec!["127.0.0.0/8".parse().unwrap()], ..Reach::default() };
-        TokenSettings { reach, ..TokenSettings::new(grant, &self.url, "gw") }
+        TokenSettings {
+            reach,
+            subject_issuers: vec!["https://a.example".to_owned()],
+            ..TokenSettings::new(grant, &self.url, "gw")
+        }
     }
 
     fn set(&self, settings: TokenSettings) {
@@ -226,7 +230,9 @@ async fn an_exchanged_token_is_one_token_s_and_ends_with_it() {
     assert!(matches!(world.own().await, Err(TokenFailure::NoCaller)));
     let secret = |t: &str| Secret::new(t.to_owned());
     let (ann, bob) = (secret("ann"), secret("bob"));
-    let of = |token, expires| Some(Subject { token, expires });
+    let of = |token, expires| Some(Subject { token, issuer: "https://a.example", expires });
+    let other = Some(Subject { token: &secret("eve"), issuer: "https://b.example", expires: 9_000_000 });
+    assert!(matches!(world.ask(other, None).await, Err(TokenFailure::OtherIssuer)));
     let (late, soon) = (9_000_000, 1_000_000 + 30_000);
     let first = world.ask(of(&ann, late), None).await.unwrap();
     assert_ne!(first, world.ask(of(&bob, soon), None).await.unwrap());

@@ -62,6 +62,8 @@ pub struct Stored {
 pub struct Subject<'a> {
     /// The caller's own token, which was verified.
     pub token: &'a Secret,
+    /// Who issued it.
+    pub issuer: &'a str,
     /// From when on it does not count.
     pub expires: Millis,
 }
@@ -183,6 +185,13 @@ impl Tokens {
         let now = self.clock.now();
         let (entry, subject) = match (source.settings.grant, subject) {
             (Grant::TokenExchange, None) => return Err(TokenFailure::NoCaller),
+            // SECURITY: whoever is shown a token can use it here until it ends. One issuer's callers are not shown to
+            // another's token endpoint, unless the operator says so.
+            (Grant::TokenExchange, Some(s))
+                if !source.settings.subject_issuers.iter().any(|i| i == s.issuer) =>
+            {
+                return Err(TokenFailure::OtherIssuer);
+            }
             (Grant::TokenExchange, Some(s)) => {
                 (source.exchanged(&s, now), Some((s.token.clone(), s.expires)))
             }

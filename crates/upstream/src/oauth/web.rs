@@ -145,6 +145,8 @@ impl Web {
         settings.ca.clone_from(&reach.ca);
         (settings.connect, settings.head, settings.idle) = (PATIENCE, PATIENCE, PATIENCE);
         (settings.retries, settings.pool_idle) = (0, 0);
+        // A form holds a secret or a token: in the clear it goes to no public address.
+        settings.tokens = form.is_some();
         let roots = if base.is_tls() { Roots::system() } else { Roots::none() };
         let dialer = Dialer::new(&settings, &base, &roots, Arc::new(System), self.spawner.clone())?;
         let server = Server::new(&settings, &base, dialer, self.clock.clone())?;
