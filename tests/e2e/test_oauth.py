@@ -13,6 +13,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from oauth_fixture import AuthorizationServer, ToolServer
+from test_mcp import Fixture
 
 MANIFEST = """
 agent = "{agent}"
@@ -514,6 +515,14 @@ class Servers(unittest.TestCase):
         session = at.open(at.gateway.key("bot"), "/mcp").headers["mcp-session-id"]
         at.call(at.gateway.key("bot"), "bank__balance", "/mcp", session)
         eventually(seen, "a record that says why")
+
+    def test_over_the_older_transport(self):
+        with Fixture("sse") as fixture:
+            at = self.at("", more_servers=server(fixture.url, 'transport = "sse"', "old") + self.own("client_credentials"))
+            answer = at.call(at.gateway.key("bot"), "test_simple_text", "/mcp/old")
+            self.assertIn("simple text", answer.text)
+            # One token, for the stream and for all that is posted.
+            self.assertEqual([f["resource"] for f in self.grants("client_credentials")], [fixture.url])
 
     def test_found_by_the_issuer_s_metadata(self):
         at = self.at(self.own("client_credentials", where=f'issuer = "{self.auth.issuer}"'))
