@@ -13,6 +13,7 @@ mod inventory;
 mod mcp;
 pub mod seeds;
 mod texts;
+mod token;
 mod tools;
 mod wire;
 mod witness;
@@ -26,6 +27,7 @@ pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use mcp::mcp_message;
 pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use token::token;
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
 pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", body: config, seeds: seeds::configs },
     Target { name: "policy", body: policy, seeds: seeds::policies },
     Target { name: "key", body: key, seeds: seeds::keys },
+    Target { name: "token", body: token, seeds: token::seeds },
     Target { name: "record", body: record, seeds: seeds::records },
     Target { name: "export", body: export, seeds: seeds::records },
     Target { name: "usage", body: usage, seeds: seeds::usages },

@@ -47,6 +47,7 @@ pub(crate) struct Side {
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
+    pub(crate) issuers: Arc<crate::oauth::Issuers>,
 }
 
 /// Starts the admin thread; returns the address when it accepts.
@@ -145,9 +146,11 @@ async fn works(side: &Arc<Side>) {
                     tracing::error!(%error, "what happened to a server's tools could not be recorded");
                 }
             }
+            () = side.shared.federation.wanted() => side.issuers.fetch_due(),
             _ = count.tick() => {
                 side.held.desk.tick(side.shared.clock.now());
                 side.shared.hub.sweep();
+                side.issuers.fetch_due();
                 for leaf in side.shared.recorder.flush_turned_away(side.shared.clock.now()) {
                     let _ = side.shared.ledger.append(leaf).await;
                 }

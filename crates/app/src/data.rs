@@ -5,6 +5,7 @@
 //! keys/ledger.key   signs checkpoints     keys/ledger.pub verifies them  keys/epochs/  keys of digests in records, one an epoch
 //! keys/users.key    names users in kills  salts/  salts of commitments  holds/  legal holds  receipts/  of erasures
 //! state.db          keys, kills, budgets, grants  ledger/         the record     control.sock       for the owner
+//! oauth/*.token     refresh tokens, encrypted     keys/tokens.key  opens them
 //! reviews/          reviewed postures
 //! ```
 //! What always holds: everything in it belongs to its owner alone (0700, files 0600); nothing that exists is
@@ -204,7 +205,7 @@ pub(crate) fn users_key(root: &Path) -> Result<Zeroizing<[u8; 32]>, AppError> {
     hex_key(if own.exists() { own } else { root.join("keys/epoch.key") })
 }
 
-fn hex_key(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, AppError> {
+pub(crate) fn hex_key(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, AppError> {
     let text = Zeroizing::new(read(&path)?);
     let mut key = Zeroizing::new([0_u8; 32]);
     let bad = |reason: &str| AppError::BadKeyFile { path: path.clone(), reason: reason.to_owned() };

@@ -105,6 +105,14 @@ pub enum AppError {
     /// An export's receiver, or a copy's destination, did not take it.
     #[error("{0}")]
     Delivery(String),
+    /// A refresh token cannot be kept.
+    #[error("the refresh token of `{server}`: {reason}")]
+    Token {
+        /// Whose.
+        server: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

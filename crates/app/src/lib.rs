@@ -21,6 +21,7 @@ pub mod interfaces;
 pub mod load;
 pub mod logging;
 pub mod mcp;
+pub mod oauth;
 mod pins;
 mod reload;
 pub mod run;

@@ -46,6 +46,7 @@ pub fn load(root: &Path) -> Result<Loaded, AppError> {
     let detectors = Detectors::new(&crate::settings::detectors(&config))
         .map_err(|p| problems.extend(p.0.into_iter().map(|p| p.within("cordon.toml"))));
     let catalogue = catalogue(&manifests, &own);
+    crate::oauth::check(&config, &manifests, &mut problems);
     let witnessing = crate::witnessing::load(root, &config).map_err(|p| problems.extend(p)).unwrap_or(None);
     let policy = PolicySet::build(manifests, own, &names).map_err(|p| problems.extend(p.0));
     let interfaces = crate::interfaces::load(root, &config, &mut problems);

@@ -2,6 +2,7 @@
 
 use crate::error::AppError;
 use crate::load::{Loaded, load};
+use crate::oauth::Issuers;
 use crate::runtime::append;
 use crate::settings;
 use crate::worker::Thread;
@@ -22,6 +23,7 @@ pub(crate) struct Reloader {
     threads: Arc<Mutex<Vec<Thread>>>,
     clock: Arc<dyn Clock>,
     lasting: Lasting,
+    issuers: Arc<Issuers>,
     seen: Mutex<Stamp>,
     /// Documents that the config names.
     documents: Mutex<Vec<PathBuf>>,
@@ -38,6 +40,7 @@ impl Reloader {
         threads: Arc<Mutex<Vec<Thread>>>,
         clock: Arc<dyn Clock>,
         lasting: Lasting,
+        issuers: Arc<Issuers>,
     ) -> Self {
         let documents = crate::interfaces::files(root).unwrap_or_default();
         let seen = Mutex::new(stamp(root, &documents));
@@ -47,6 +50,7 @@ impl Reloader {
             threads,
             clock,
             lasting,
+            issuers,
             seen,
             documents: Mutex::new(documents),
         }
@@ -104,10 +108,12 @@ impl Reloader {
     }
 
     fn swap(&self) -> Result<(), AppError> {
+        // Held from before the files are read: of two reloads at once, the one that read older files must not be the
+        // last to put its rules in force.
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = load(&self.root)?;
         let upstreams = settings::upstreams(&self.root, &loaded.config)?;
         let budgets = settings::model_budgets(&loaded.config);
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let clients = threads
             .iter()
             .map(|t| t.client(upstreams.clone(), self.clock.clone()))
@@ -117,7 +123,11 @@ impl Reloader {
             .iter()
             .map(|t| t.tools(tool_settings.clone(), self.clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
+        let issuers = Issuers::read(&self.root, &loaded.config)?;
+        let tokens = settings::tokens(&self.root, &loaded.config)?;
         // Nothing can fail from here on.
+        self.shared.tokens.set(tokens);
+        self.issuers.put(issuers);
         for (thread, tools) in threads.iter().zip(tools) {
             thread.worker.replace_tools(tools);
         }

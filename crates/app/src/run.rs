@@ -6,6 +6,7 @@ use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::{Loaded, load};
+use crate::oauth::{Issuers, vault::Vault};
 use crate::pins::Keeper;
 use crate::reload::{Reloader, gate};
 use crate::runtime::{Live, append, append_leaf, user_digest};
@@ -23,10 +24,12 @@ use cordon_ledger::{Committer, Control, ControlKind};
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Issued, Lasting, Nobody, Recorder};
 use cordon_proxy::mcp::Hub;
+use cordon_proxy::oauth::Federation;
 use cordon_proxy::{Metrics, Shared};
 use cordon_store::Store;
 use cordon_store::volume::FileVolume;
 use cordon_types::{AgentId, Clock, Entropy, Secret};
+use cordon_upstream::oauth::Tokens;
 use prometheus_client::registry::Registry;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -106,6 +109,9 @@ impl Running {
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
+        let issuers = Arc::new(Issuers::new(parts.shared.clone(), clock.clone()));
+        issuers.put(Issuers::read(dir.root(), &config)?);
+        parts.shared.tokens.set(settings::tokens(dir.root(), &config)?);
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
         if let Some(first) = threads.first() {
             first.watch();
@@ -117,6 +123,7 @@ impl Running {
             threads.clone(),
             clock.clone(),
             parts.lasting,
+            issuers.clone(),
         ));
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
@@ -133,8 +140,18 @@ impl Running {
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
         let queue = held.queue.clone();
-        let side =
-            Side { admin: api, shared, reloader, custodian, held, pins, registry, stop, live: live_too };
+        let side = Side {
+            admin: api,
+            shared,
+            reloader,
+            custodian,
+            held,
+            pins,
+            registry,
+            stop,
+            live: live_too,
+            issuers,
+        };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -312,12 +329,14 @@ impl Parts {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
             keys: Arc::new(Keyring::new(store.load_keys()?)),
+            federation: Federation::default(),
+            tokens: Arc::new(Tokens::new(Arc::new(Vault::new(dir.root())), clock.clone())),
             kills,
             kill_signal,
             meter: Arc::new(Meter::open(store.clone(), loaded.config.failure.store == FailureMode::Open)?),
             recorder: Arc::new(Recorder::new(digester)),
             ledger: Arc::new(ledger),
-            clock,
+            clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             limits: settings::proxy_limits(&loaded.config),
             trusted_hosts: loaded.config.listen.trusted_hosts.clone().into(),

@@ -5,15 +5,18 @@ use crate::data;
 use crate::error::AppError;
 use crate::interfaces::Interfaces;
 use crate::load::Loaded;
+use crate::oauth::vault::Vault;
 use cordon_config::{
-    Config, Credential, CredentialAs, Durability, ServerWay, ToolServer, Upstream, UpstreamKind,
+    Config, Credential, CredentialAs, Durability, ServerOAuth, ServerWay, TokenSource, ToolServer, Upstream,
+    UpstreamKind,
 };
 use cordon_detect::{Guards, Pattern, Settings, Term};
 use cordon_pipeline::{Model, ModelTable, Price};
 use cordon_policy::Budgets;
-use cordon_proxy::mcp::{ServerSettings, Transport};
+use cordon_proxy::mcp::{Scopes, ServerSettings, Transport};
 use cordon_proxy::{BodyLimits, Limits};
 use cordon_types::{Dialect, ModelName, Secret, ServerId, UpstreamId};
+use cordon_upstream::oauth::{Grant, Reach, TokenPlace, TokenSettings};
 use cordon_upstream::{AuthStyle, BaseUrl, ChildSettings, Target};
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
@@ -189,6 +192,7 @@ fn server(root: &Path, s: &ToolServer, interfaces: &Interfaces) -> ServerSetting
         restarts: s.restarts,
         first_use: s.first_use,
         whole: s.whole,
+        scopes: Scopes::new(s.scopes.clone()),
     }
 }
 
@@ -235,7 +239,15 @@ fn tool_server(
     s: &ToolServer,
 ) -> Result<Option<(ServerId, cordon_upstream::Settings)>, AppError> {
     let ServerWay::Http {
-        url, credential: from, allow_private, allow, ca_file, headers, credential_as, ..
+        url,
+        credential: from,
+        oauth,
+        allow_private,
+        allow,
+        ca_file,
+        headers,
+        credential_as,
+        ..
     } = &s.way
     else {
         return Ok(None);
@@ -253,6 +265,7 @@ fn tool_server(
             AuthStyle::Header(HeaderName::from_bytes(name.as_bytes()).map_err(|e| bad(e.to_string()))?)
         }
     };
+    settings.tokens = oauth.is_some();
     settings.allow_private = *allow_private;
     settings.allow.clone_from(allow);
     settings.ca = ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?;
@@ -302,4 +315,48 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| AppError::Tls(format!("{}: {e:?}", path.display())))
+}
+
+/// The tokens that tool servers take, with the clients' secrets.
+pub(crate) fn tokens(root: &Path, config: &Config) -> Result<Vec<(ServerId, TokenSettings)>, AppError> {
+    let with = config.servers.iter().filter_map(|s| match &s.way {
+        ServerWay::Http { oauth: Some(oauth), .. } => Some((s, oauth.as_ref())),
+        _ => None,
+    });
+    let one = |(s, o): (&ToolServer, &ServerOAuth)| {
+        let bad = |reason: String| AppError::Credential { upstream: s.id.to_string(), reason };
+        let settings = TokenSettings {
+            grant: match o.grant {
+                cordon_config::Grant::ClientCredentials => Grant::ClientCredentials,
+                cordon_config::Grant::RefreshToken => Grant::RefreshToken,
+                cordon_config::Grant::TokenExchange => Grant::TokenExchange,
+            },
+            place: match &o.source {
+                TokenSource::Url(url) => TokenPlace::Url(url.clone()),
+                TokenSource::Issuer(issuer) => TokenPlace::Issuer(issuer.clone()),
+            },
+            client_id: o.client_id.clone(),
+            client_secret: credential(root, &o.client_secret).map_err(bad)?,
+            post: o.post,
+            scopes: o.scopes.clone(),
+            resource: o.resource.clone(),
+            audience: o.audience.clone(),
+            subject_issuers: o.subject_issuers.clone(),
+            reach: reach(root, &o.reach)?,
+        };
+        if settings.grant == Grant::RefreshToken && !Vault::new(root).has(&s.id) {
+            tracing::warn!(server = %s.id, "no refresh token is stored; `cordon mcp token set` puts one in");
+        }
+        Ok((s.id.clone(), settings))
+    };
+    with.map(one).collect()
+}
+
+/// Where an authorization server may be, with its authorities.
+pub(crate) fn reach(root: &Path, reach: &cordon_config::Reach) -> Result<Reach, AppError> {
+    Ok(Reach {
+        allow_private: reach.allow_private,
+        allow: reach.allow.clone(),
+        ca: reach.ca_file.as_deref().map(|f| certificates(&root.join(f))).transpose()?,
+    })
 }

@@ -80,7 +80,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::approvals::Approvals,
     },
-    /// Put local clients' MCP servers behind the gateway.
+    /// Put local clients' MCP servers behind the gateway; keep refresh tokens for tool servers.
     Mcp {
         #[command(subcommand)]
         command: crate::mcp::Mcp,

@@ -1,5 +1,5 @@
-//! `mcp`: tool servers and what they declare ([`crate::servers`]); local clients behind the gateway: the bridge that stands in for their servers, and the rewriting of their
-//! configurations.
+//! `mcp`: tool servers, what they declare ([`crate::servers`]) and their refresh tokens; local clients behind the gateway:
+//! the bridge that stands in for their servers, and the rewriting of their configurations.
 
 use crate::output;
 use crate::servers::{self, Approve, Review, Servers, Unapprove};
@@ -9,9 +9,14 @@ use cordon_app::interfaces::describe;
 use cordon_app::mcp::import::{Restored, Sources, plan, restore};
 use cordon_app::mcp::operator::{Wanted, find, free_id, lines, listed};
 use cordon_app::mcp::wrap::{Gateway, bridge};
-use cordon_types::Secret;
+use cordon_app::oauth::{put_refresh_token, remove_refresh_token, with_refresh_tokens};
+use cordon_types::{Secret, ServerId};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Most that is read of a token: beyond its own limit, so that one that is too long is said to be.
+const MAX_INPUT: u64 = 64 * 1024;
 
 #[derive(Subcommand)]
 pub(crate) enum Mcp {
@@ -29,6 +34,11 @@ pub(crate) enum Mcp {
     Import(Import),
     /// List what tools an OpenAPI document becomes, as lines for a manifest.
     Openapi(Openapi),
+    /// The refresh tokens by which the gateway gets its own tokens for tool servers.
+    Token {
+        #[command(subcommand)]
+        command: Token,
+    },
     /// Put back the clients' configurations of before an import.
     Restore {
         /// The backup's folder; the newest without.
@@ -37,6 +47,22 @@ pub(crate) enum Mcp {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Put a server's refresh token in, from standard input; it is kept encrypted.
+    Set {
+        /// The server's id.
+        server: String,
+    },
+    /// Take a server's refresh token out.
+    Remove {
+        /// The server's id.
+        server: String,
+    },
+    /// Which servers need one, and have one.
+    List,
 }
 
 #[derive(Args)]
@@ -98,6 +124,7 @@ pub(crate) fn mcp(root: &Path, default_root: bool, command: &Mcp) -> anyhow::Res
         Mcp::Wrap(options) => wrap(root, options),
         Mcp::Import(options) => import(root, default_root, options),
         Mcp::Openapi(options) => openapi(options),
+        Mcp::Token { command } => token(root, command),
         Mcp::Restore { backup, force } => {
             let mut left = false;
             for (path, what) in restore(root, backup.as_deref(), *force)? {
@@ -137,6 +164,40 @@ fn openapi(options: &Openapi) -> anyhow::Result<ExitCode> {
 /// A document's words for a terminal: on one line, and nothing that acts on it.
 fn visible(text: &str) -> String {
     text.chars().flat_map(char::escape_debug).collect()
+}
+
+fn token(root: &Path, command: &Token) -> anyhow::Result<ExitCode> {
+    let told = |runs: bool| {
+        if runs { "the gateway goes by it" } else { "no gateway took notice; it will at its start" }
+    };
+    match command {
+        Token::Set { server } => {
+            let id = ServerId::new(server)?;
+            // Not an argument: those stand in the shell's history, and in the list of processes.
+            let mut text = String::new();
+            std::io::stdin().take(MAX_INPUT).read_to_string(&mut text).context("reading standard input")?;
+            let token = Secret::new(text.trim().to_owned());
+            drop(Secret::new(text));
+            let runs = put_refresh_token(root, &id, &token)?;
+            output::line(&format!("{id}: stored; {}", told(runs)));
+        }
+        Token::Remove { server } => {
+            let id = ServerId::new(server)?;
+            match remove_refresh_token(root, &id)? {
+                Some(runs) => output::line(&format!("{id}: removed; {}", told(runs))),
+                None => {
+                    output::line(&format!("{id}: there was none"));
+                    return Ok(ExitCode::from(3));
+                }
+            }
+        }
+        Token::List => {
+            for (id, stored) in with_refresh_tokens(root)? {
+                output::line(&format!("{id}: {}", if stored { "stored" } else { "missing" }));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// SECURITY: nothing is started here, whatever stands behind `--`: the words are only looked up.

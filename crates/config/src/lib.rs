@@ -12,6 +12,9 @@ pub mod base_url;
 mod decimal;
 pub mod limits;
 pub mod model;
+mod oauth;
+#[cfg(test)]
+mod oauth_tests;
 mod parts;
 mod read;
 mod servers;
@@ -23,10 +26,12 @@ mod upstreams;
 pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
-    Approvals, Config, Credential, CredentialAs, Durability, Failure, FailureMode, Inspection, Ledger,
-    Listen, Log, LogFormat, LogLevel, Model, ModelBudget, OpenApi, Pattern, Policies, Price, ServerWay, Term,
-    Tls, ToolServer, Upstream, UpstreamKind, UpstreamTimeouts, Webhook, Witnesses,
+    Approvals, Config, Credential, CredentialAs, Durability, Failure, FailureMode, Grant, Inspection, Issuer,
+    Ledger, Listen, Log, LogFormat, LogLevel, Model, ModelBudget, OAuth, OpenApi, Pattern, Policies, Price,
+    Reach, ServerOAuth, ServerWay, Term, Tls, TokenSource, ToolServer, Upstream, UpstreamKind,
+    UpstreamTimeouts, Webhook, Witnesses,
 };
+pub use oauth::ALGORITHMS;
 pub use starter::{starter, starter_manifest};
 
 use cordon_types::{Problem, Problems};

@@ -3,6 +3,10 @@
 //!
 //! It holds no secret: a credential is named by where it stands, and `cordon-app` fetches it.
 
+mod oauth;
+
+pub use oauth::{Grant, Issuer, OAuth, Reach, ServerOAuth, TokenSource};
+
 use crate::{base_url::BaseUrl, limits::Limits};
 use cordon_types::{Guard, ModelName, ServerId, UpstreamId};
 use ipnet::IpNet;
@@ -35,6 +39,8 @@ pub struct Config {
     pub policies: Policies,
     /// Calls that wait for a person.
     pub approvals: Approvals,
+    /// Whose access tokens are taken.
+    pub oauth: Option<OAuth>,
 }
 
 impl Config {
@@ -181,6 +187,8 @@ pub struct ToolServer {
     pub first_use: bool,
     /// When one tool is new or changed, all are quarantined.
     pub whole: bool,
+    /// Which scopes a caller with an access token needs: a tool's name, or the beginning of names and `*`.
+    pub scopes: Vec<(String, Vec<String>)>,
 }
 
 /// How a tool server is reached.
@@ -194,6 +202,8 @@ pub enum ServerWay {
         sse: bool,
         /// Where its credential stands.
         credential: Credential,
+        /// How tokens for it are got, where it takes them.
+        oauth: Option<Box<ServerOAuth>>,
         /// Whether its name may resolve to a private or loopback address.
         allow_private: bool,
         /// Ranges that its name may resolve to besides.

@@ -7,6 +7,7 @@ use crate::{
         Config, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat, LogLevel,
         Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
     },
+    oauth,
     read::{Notes, Section, shown},
     servers, upstreams,
 };
@@ -32,6 +33,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
     let log = log(&root.child("log"));
     let policies = policies(&root.child("policies"));
     let approvals = approvals::read(&root.child("approvals"));
+    let oauth = oauth::read(&root);
     Some(Config {
         listen,
         limits,
@@ -45,6 +47,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
         log,
         policies,
         approvals,
+        oauth,
     })
 }
 

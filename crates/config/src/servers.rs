@@ -5,6 +5,7 @@
 use crate::{
     base_url::BaseUrl,
     model::{CredentialAs, OpenApi, ServerWay, ToolServer},
+    oauth,
     read::{Section, shown},
     upstreams::{REFUSED_HEADERS, allow, credential, headers},
 };
@@ -53,6 +54,7 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
     let timeout = s.seconds("timeout_seconds", 100, 3_600_000);
     let first_use = s.choice("pins", &[("approve", false), ("first_use", true)]);
     let whole = s.choice("on_change", &[("server", true), ("tool", false)]);
+    let scopes = oauth::tool_scopes(s);
     Some(ToolServer {
         id: id?,
         way: way?,
@@ -64,6 +66,7 @@ fn server(s: &Section<'_>) -> Option<ToolServer> {
         // SECURITY: what no person has looked at is not called.
         first_use: first_use.unwrap_or(false),
         whole: whole.unwrap_or(true),
+        scopes,
     })
 }
 
@@ -79,6 +82,7 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
     let headers = headers(s);
     let credential_as = credential_as(s, &headers);
     let openapi = openapi(s);
+    let oauth = oauth::server(s, url.as_ref(), sse).map(Box::new);
     let url = url?;
     // SECURITY: the gateway's credential and every argument go over this connection.
     if !url.https() && !plaintext && !url.is_loopback() {
@@ -96,6 +100,7 @@ fn http(s: &Section<'_>) -> Option<ServerWay> {
         url,
         sse,
         credential,
+        oauth,
         allow_private: private,
         allow,
         ca_file,

@@ -136,11 +136,16 @@ fn is_private(ip: IpAddr) -> bool {
 }
 
 pub(crate) fn credential(s: &Section<'_>) -> Credential {
-    if !s.has("credential") {
+    credential_at(s, "credential")
+}
+
+/// The same under another key.
+pub(crate) fn credential_at(s: &Section<'_>, key: &'static str) -> Credential {
+    if !s.has(key) {
         return Credential::None;
     }
     let hint = "write one of { env = \"NAME\" }, { file = \"/path\" } or { systemd = \"name\" }; never the key itself";
-    let c = s.child("credential");
+    let c = s.child(key);
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let checked = |key: &'static str| {
         let v = c.string(key)?;
@@ -159,7 +164,7 @@ pub(crate) fn credential(s: &Section<'_>) -> Credential {
     .flatten()
     .collect();
     if found.len() != 1 {
-        s.problem("credential", format!("names {} places", found.len()), hint);
+        s.problem(key, format!("names {} places", found.len()), hint);
     }
     found.into_iter().next().unwrap_or(Credential::None)
 }

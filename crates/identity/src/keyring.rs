@@ -11,7 +11,7 @@ use cordon_types::{AgentId, Digest, KeyId, Millis};
 use std::{collections::HashMap, sync::Arc};
 use subtle::ConstantTimeEq as _;
 
-/// Who calls: made by `Keyring::authenticate` and by nothing else.
+/// Who calls: made by `Keyring::authenticate`, and by `oauth::Trust::verify` where a token came instead of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The key that was presented.

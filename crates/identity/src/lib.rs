@@ -1,7 +1,7 @@
-//! Who calls, and who may not any more: virtual keys and kill switches.
+//! Who calls, and who may not any more: virtual keys, access tokens of issuers that the operator trusts, kill switches.
 //!
 //! ```text
-//! headers --presented--> key text --Keyring::authenticate--> Principal --KillSet::hit--> stop or go on
+//! headers --presented--> key text --Keyring::authenticate, or token --Trust::verify--> Principal --KillSet::hit--> stop or go on
 //! ```
 //!
 //! What always holds: there is no anonymous principal; a key's text is shown once, when minted, and only a digest
@@ -14,6 +14,7 @@ pub mod auth;
 pub mod key;
 pub mod keyring;
 pub mod kill;
+pub mod oauth;
 pub mod persist;
 mod text;
 

@@ -426,6 +426,7 @@ fn blank(
 fn reason(why: Why) -> Reason {
     match why {
         Why::Credential | Why::Vouching => Reason::Unauthenticated,
+        Why::Scope => Reason::InsufficientScope,
         Why::Route => Reason::UnknownRoute,
         Why::Header => Reason::UnknownField,
         Why::Wire(code) => Reason::from_name(code.name()).unwrap_or(Reason::Other),
@@ -440,6 +441,7 @@ fn reason(why: Why) -> Reason {
         Why::Killed => Reason::Killed,
         Why::Upstream("timeout_connect" | "timeout_head" | "timeout_idle") => Reason::UpstreamTimeout,
         Why::Upstream("connect" | "resolve" | "tls" | "address_refused") => Reason::UpstreamUnreachable,
+        Why::Upstream("upstream_auth") => Reason::UpstreamAuth,
         Why::Upstream(_) => Reason::UpstreamError,
         Why::Ledger | Why::Internal => Reason::Internal,
         Why::HoldCap => Reason::HoldCap,

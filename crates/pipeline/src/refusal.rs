@@ -12,6 +12,8 @@ use cordon_wire::{WireCode, WireError};
 pub enum Why {
     /// No credential, or not a good one.
     Credential,
+    /// The access token does not have the scopes that this needs.
+    Scope,
     /// A user was named without a front end that vouches.
     Vouching,
     /// The route or method is not one that Cordon carries.
@@ -54,6 +56,7 @@ impl Why {
     pub fn name(self) -> &'static str {
         match self {
             Why::Credential => "invalid_credential",
+            Why::Scope => "insufficient_scope",
             Why::Vouching => "user_not_vouched",
             Why::Route => "unknown_route",
             Why::Header => "header_refused",

@@ -9,6 +9,7 @@ use crate::stream;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
 use cordon_identity::Target;
+use cordon_identity::oauth::Verified;
 use cordon_ledger::custody::Salted;
 use cordon_pipeline::meter::{NotAdmitted, Scope, ScopeName, Ticket};
 use cordon_pipeline::{About, Arrival, Caller, End, Prompt, Refusal, Refused, Tally, Why};
@@ -28,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) dialect: Dialect,
     pub(crate) principal: Caller,
     pub(crate) user: Option<(UserRef, Digest)>,
+    /// The access token that the caller came with, where it came with one.
+    pub(crate) token: Option<Arc<Verified>>,
     pub(crate) started: Nanos,
     /// The piece of work that the call belongs to.
     pub(crate) session: Option<String>,
@@ -58,11 +61,14 @@ impl Asked {
         self.worker.shared.kills.load().hit(&target).is_some()
     }
 
+    /// Resolves when the caller's access token has expired; never for one with a key.
+    pub(crate) async fn expired(&self) {
+        crate::oauth::expired(&self.worker.shared, self.token.as_deref()).await;
+    }
+
     /// Whether this caller may not go on, as of now: a kill, or a key that was revoked.
     pub(crate) fn is_stopped(&self) -> bool {
-        let shared = &self.worker.shared;
-        crate::service::is_killed(self)
-            || shared.keys.get(self.principal.key.as_str()).is_none_or(|k| k.revoked.is_some())
+        crate::service::is_killed(self) || self.worker.shared.is_revoked(&self.principal.key)
     }
 }
 

@@ -14,6 +14,7 @@ mod call;
 mod io;
 pub mod mcp;
 pub mod metrics;
+pub mod oauth;
 mod open;
 mod respond;
 mod route;

@@ -170,7 +170,7 @@ impl Open {
 
     /// Whether this exchange may not go on, as of now: a look at the switches and the key.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.is_killed() || self.is_revoked()
+        self.is_killed() || self.worker.shared.is_revoked(&self.about.key)
     }
 
     /// Resolves when a kill switch stops this exchange, or its key is revoked. Looks once at the start, then only
@@ -194,11 +194,6 @@ impl Open {
             self.signal.mark_unchanged();
         }
         news && self.is_stopped()
-    }
-
-    fn is_revoked(&self) -> bool {
-        let shared = &self.worker.shared;
-        shared.keys.get(self.about.key.as_str()).is_none_or(|k| k.revoked.is_some())
     }
 }
 

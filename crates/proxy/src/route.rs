@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Model(Dialect, String),
     /// Tool servers: all of them, or one.
     Mcp(Option<ServerId>),
+    /// What the tool endpoint of all servers, or of one, is as a protected resource.
+    Resource(Option<ServerId>),
     /// Liveness.
     Health,
     /// Readiness.
@@ -44,6 +46,13 @@ pub(crate) fn find(
         return match (known, query) {
             (false, _) => Err(NoRoute::Method("GET, POST, DELETE")),
             (true, None | Some("")) => Ok(Route::Mcp(server)),
+            _ => Err(NoRoute::Query),
+        };
+    }
+    if let Some(server) = resource(path) {
+        return match (*method == Method::GET, query) {
+            (false, _) => Err(NoRoute::Method("GET")),
+            (true, None | Some("")) => Ok(Route::Resource(server)),
             _ => Err(NoRoute::Query),
         };
     }
@@ -80,10 +89,18 @@ pub(crate) fn find(
 }
 
 /// `/mcp`, or `/mcp/` and a server's name.
-fn tools(path: &str) -> Option<Option<ServerId>> {
+pub(crate) fn tools(path: &str) -> Option<Option<ServerId>> {
     match path.strip_prefix("/mcp")? {
         "" => Some(None),
         rest => ServerId::new(rest.strip_prefix('/')?).ok().map(Some),
+    }
+}
+
+/// The description of an endpoint (RFC 9728, section 3.1): of `/mcp` also where clients look that know the host alone.
+fn resource(path: &str) -> Option<Option<ServerId>> {
+    match path.strip_prefix(crate::oauth::WELL_KNOWN)? {
+        "" => Some(None),
+        rest => tools(rest),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::open::killed_refusal;
 use crate::respond;
 use crate::route::{self, NoRoute, Route, SESSION, USER, VOUCHER};
 use crate::worker::{Shared, Worker};
+use cordon_identity::oauth::{Verified, looks_like_token};
 use cordon_identity::{AuthError, KeyKind, Principal, Target};
 use cordon_pipeline::{Caller, Refusal, Why};
 use cordon_types::{AgentId, Dialect, Digest, Operation, RequestId, UserRef};
@@ -25,6 +26,8 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     shared.entropy.fill(&mut random);
     let id = RequestId(u128::from_be_bytes(random));
     let dialect = route::dialect_of(request.uri().path(), request.headers());
+    let endpoint = route::tools(request.uri().path());
+    let presented = request.headers().contains_key(header::AUTHORIZATION);
     let under_way = InFlight::enter(shared);
     // SECURITY: a panic in one request ends that request, closed; it is caught here so that the caller gets an
     // answer and the connection's other streams go on.
@@ -48,8 +51,8 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     result.unwrap_or_else(|refusal| {
         tracing::debug!(request = %id, why = refusal.why.name(), status = refusal.status, "refused");
         let mut response = respond::refusal(dialect, id, &refusal);
-        if dialect == Dialect::Mcp {
-            mcp::challenge(&mut response);
+        if let Some(server) = endpoint {
+            mcp::challenge(shared, &mut response, server.as_ref(), presented);
         }
         response
     })
@@ -88,14 +91,17 @@ async fn answer(
         Ok(Route::Ready) => return Ok(respond::probe(shared.ledger.healthy() && !*shared.draining.borrow())),
         other => other,
     };
-    let now = shared.clock.now();
-    let admitted = addressed(shared, &parts).and_then(|()| {
-        let session = route::single(&parts.headers, SESSION.as_str());
-        let session = session.map_err(|text| Refusal::new(400, Why::Header, text))?.map(str::to_owned);
-        let (principal, user) = authenticate(shared, &parts.headers, now)?;
-        Ok((principal, user, session))
-    });
-    let (principal, user, session) = admitted.inspect_err(|refusal| {
+    let route = match (route, shared.federation.load()) {
+        (Ok(Route::Resource(server)), Some(federated)) => {
+            addressed(shared, &parts)?;
+            let body = federated.metadata(server.as_ref()).to_string();
+            return Ok(respond::json(200, dialect, id, body.into()));
+        }
+        (Ok(Route::Resource(_)), None) => Err(NoRoute::Path),
+        (route, _) => route,
+    };
+    let admitted = admit(shared, &parts, &route).await;
+    let Admitted { principal, user, token, session } = admitted.inspect_err(|refusal| {
         // Before a credential holds, a stranger could fill the disk with records: these are counted instead, and
         // the counts are recorded.
         shared.recorder.turned_away(refusal.why);
@@ -109,6 +115,7 @@ async fn answer(
         dialect,
         principal,
         user,
+        token,
         started: shared.clock.ticks(),
         session,
     };
@@ -127,7 +134,7 @@ async fn answer(
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
-        Ok(Route::Health | Route::Ready) => Err(Refusal::internal()),
+        Ok(Route::Health | Route::Ready | Route::Resource(_)) => Err(Refusal::internal()),
     }
 }
 
@@ -175,18 +182,39 @@ fn addressed(shared: &Shared, parts: &http::request::Parts) -> Result<(), Refusa
     refuse(421, "this gateway does not answer under that host name; see `listen.trusted_hosts`")
 }
 
+/// Who may go on.
+struct Admitted {
+    principal: Caller,
+    user: Option<(UserRef, Digest)>,
+    token: Option<Arc<Verified>>,
+    session: Option<String>,
+}
+
 /// The agent that calls, and the user whom a front end vouches for.
-fn authenticate(
+async fn admit(
     shared: &Shared,
-    headers: &HeaderMap,
-    now: u64,
-) -> Result<(Caller, Option<(UserRef, Digest)>), Refusal> {
+    parts: &http::request::Parts,
+    route: &Result<Route, NoRoute>,
+) -> Result<Admitted, Refusal> {
+    addressed(shared, parts)?;
+    let headers = &parts.headers;
+    let session = route::single(headers, SESSION.as_str());
+    let session = session.map_err(|text| Refusal::new(400, Why::Header, text))?.map(str::to_owned);
+    let now = shared.clock.now();
     let header = |text: String| Refusal::new(400, Why::Header, text);
     let authorization = route::single(headers, header::AUTHORIZATION.as_str()).map_err(header)?;
     let api_key = route::single(headers, "x-api-key").map_err(header)?;
     let credential = |e: AuthError| Refusal::new(401, Why::Credential, e.public());
     let key = cordon_identity::presented(authorization, api_key).map_err(credential)?;
-    let principal = shared.keys.authenticate(key, now).map_err(credential)?;
+    // SECURITY: tokens are issued for the tool endpoints, by a header that no page's form can send; anywhere else they
+    // are no key.
+    let (principal, token) = match (route, shared.federation.load()) {
+        (Ok(Route::Mcp(server)), Some(federated)) if authorization.is_some() && looks_like_token(key) => {
+            let verified = shared.federation.verify(shared, &federated, key, server.as_ref()).await?;
+            (verified.principal.clone(), Some(Arc::new(verified)))
+        }
+        _ => (shared.keys.authenticate(key, now).map_err(credential)?, None),
+    };
     let agent = agent_of(&principal)?;
     let user = match route::single(headers, USER.as_str()).map_err(header)? {
         None => None,
@@ -196,7 +224,7 @@ fn authenticate(
     let front = user.is_some() || principal.kind == KeyKind::Front;
     let digest = user.as_ref().map(|(_, digest)| *digest);
     let caller = Caller { key: principal.key, agent, on_behalf: user.is_some(), user: digest, front };
-    Ok((caller, user))
+    Ok(Admitted { principal: caller, user, token, session })
 }
 
 fn agent_of(principal: &Principal) -> Result<AgentId, Refusal> {

@@ -3,13 +3,16 @@
 use crate::body::BodyLimits;
 use crate::mcp::Hub;
 use crate::metrics::Metrics;
+use crate::oauth::Federation;
 use arc_swap::ArcSwap;
+use cordon_identity::oauth::is_federated;
 use cordon_identity::{Keyring, KillSwitch};
 use cordon_ledger::Committer;
 use cordon_pipeline::meter::Meter;
 use cordon_pipeline::{Gate, Recorder};
 use cordon_policy::Budgets;
-use cordon_types::{Clock, Digest, Entropy, ModelName};
+use cordon_types::{Clock, Digest, Entropy, KeyId, ModelName};
+use cordon_upstream::oauth::Tokens;
 use cordon_upstream::{Client, Spawn, ToolServers};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,6 +59,10 @@ pub struct Shared {
     pub model_budgets: ArcSwap<HashMap<ModelName, Budgets>>,
     /// The keys.
     pub keys: Arc<Keyring>,
+    /// Access tokens that are taken beside keys.
+    pub federation: Federation,
+    /// The gateway's own tokens for tool servers.
+    pub tokens: Arc<Tokens>,
     /// The kill switches.
     pub kills: Arc<KillSwitch>,
     /// Changes at every kill, so that running exchanges look again.
@@ -92,6 +99,14 @@ pub struct Shared {
     pub commit: bool,
     /// The pseudonym that stands for a user.
     pub user_digest: Arc<dyn Fn(&str) -> Digest + Send + Sync>,
+}
+
+impl Shared {
+    /// Whether a key was revoked, or is not known any more. Callers with an access token have none: kill switches stop
+    /// them, and their tokens' end.
+    pub(crate) fn is_revoked(&self, key: &KeyId) -> bool {
+        !is_federated(key) && self.keys.get(key.as_str()).is_none_or(|k| k.revoked.is_some())
+    }
 }
 
 /// One thread's share.

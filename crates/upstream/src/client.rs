@@ -12,7 +12,8 @@ use crate::{
 use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_types::{Clock, UpstreamId};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header::COOKIE};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use std::{borrow::Cow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -136,6 +137,16 @@ impl Client {
         to: &UpstreamId,
         request: Outgoing,
     ) -> Result<Incoming, UpstreamError> {
+        self.dispatch_as(to, request, None).await
+    }
+
+    /// The same with a token that was got for this upstream.
+    pub(crate) async fn dispatch_as(
+        &self,
+        to: &UpstreamId,
+        request: Outgoing,
+        token: Option<HeaderValue>,
+    ) -> Result<Incoming, UpstreamError> {
         let upstream = self.upstreams.get(to).ok_or_else(|| UpstreamError::Unknown { id: to.clone() })?;
         match &upstream.way {
             Way::Builtin(b) => {
@@ -145,7 +156,13 @@ impl Client {
                 Ok(builtin::incoming(answer, upstream.idle))
             }
             Way::Server(s) if s.unarmed => Err(UpstreamError::NoCredential { id: to.clone() }),
-            Way::Server(s) => s.exchange(request, upstream.idle).await,
+            Way::Server(s) => {
+                let mut request = s.prepare(request)?;
+                if let Some(token) = token {
+                    request.headers_mut().insert(AUTHORIZATION, token);
+                }
+                s.carry(request, upstream.idle).await
+            }
         }
     }
 

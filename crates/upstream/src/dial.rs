@@ -90,7 +90,7 @@ impl Dialer {
         } else {
             None
         };
-        let bare_credential = tls.is_none() && s.credential.is_some();
+        let bare_credential = tls.is_none() && (s.credential.is_some() || s.tokens);
         if bare_credential && !s.allow_private && s.allow.is_empty() {
             return Err(wrong(
                 "a credential would cross the network in the clear: use https, or set `allow_private` for a \

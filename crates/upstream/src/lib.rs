@@ -27,6 +27,7 @@ mod dial;
 mod error;
 mod headers;
 mod io;
+pub mod oauth;
 mod peer;
 mod pool;
 mod settings;

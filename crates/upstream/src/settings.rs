@@ -185,6 +185,8 @@ pub struct Settings {
     pub credential: Option<Credential>,
     /// How it wants it.
     pub auth: AuthStyle,
+    /// Its requests carry tokens that are got while the gateway runs.
+    pub tokens: bool,
     /// Whether it may be in a private or loopback range. Never opens metadata or link-local addresses.
     pub allow_private: bool,
     /// Further ranges that it may be in, whatever they are.
@@ -216,6 +218,7 @@ impl Settings {
             target,
             credential: None,
             auth: AuthStyle::None,
+            tokens: false,
             allow_private: false,
             allow: Vec::new(),
             ca: None,

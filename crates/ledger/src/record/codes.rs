@@ -161,6 +161,10 @@ code!(
         Suspicious = "suspicious",
         /// An approver: it is against a rule of the house.
         NotPermitted = "not_permitted",
+        /// The access token does not have the scopes that this needs.
+        InsufficientScope = "insufficient_scope",
+        /// The tool server did not take the gateway's credential, or none could be had.
+        UpstreamAuth = "upstream_auth",
     }
 );
 

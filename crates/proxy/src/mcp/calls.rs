@@ -15,6 +15,7 @@ use crate::mcp::link::{Ask, Link, Way};
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
 use crate::mcp::questions::STATE;
+use crate::mcp::scopes;
 use crate::mcp::seal::Of;
 use crate::mcp::server::{Defined, Server};
 use crate::mcp::target::{self, Target};
@@ -66,6 +67,14 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
         record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
         return context.failed(id, &unknown(method));
+    }
+    if !scopes::suffice(&context, &call.server, &call.tool) {
+        let refusal = Refusal::new(403, Why::Scope, scopes::TEXT);
+        let told = record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
+        return match told.why {
+            Why::Scope => scopes::insufficient(&context, id, &call),
+            _ => context.failed(id, &Fail::refusal(&told)),
+        };
     }
     let (link, defined) = match ready(&context, &call).await {
         Ok((_, None)) if method == Method::ToolsCall => {
@@ -320,6 +329,7 @@ fn ask_of(context: &Context, call: &Call, message: &Message, inputs: Inputs) -> 
         log,
         abilities: context.abilities.clone(),
         api: None,
+        behalf: context.behalf(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::mcp::calls::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::headers;
 use crate::mcp::link::{Link, META_ABILITIES, META_LOG, META_VERSION, SESSION, VERSION};
+use crate::mcp::outward::Behalf;
 use crate::mcp::server::Server;
 use crate::mcp::session::{Abilities, Session};
 use crate::mcp::standing::LEVELS;
@@ -204,18 +205,21 @@ impl Context {
         let key = &self.asked.principal.key;
         if let Some(session) = &self.session {
             if let Some(link) = session.link(server.id()) {
+                link.renew(&self.behalf());
                 return Ok(link);
             }
             let _one_at_a_time = session.opening.lock().await;
             if let Some(link) = session.link(server.id()) {
+                link.renew(&self.behalf());
                 return Ok(link);
             }
-            let link = Arc::new(Link::open(worker, server, &self.abilities, false).await?);
+            let link = Arc::new(Link::open(worker, server, &self.abilities, false, self.behalf()).await?);
             session.keep(&link);
             crate::mcp::standing::attend(worker, session, &link);
             return Ok(link);
         }
         if let Some(link) = hub.link(key, server.id()) {
+            link.renew(&self.behalf());
             return Ok(link);
         }
         // A server with sessions is told what its clients may be asked by the bridge; the client's word comes with
@@ -224,9 +228,14 @@ impl Context {
             elicitation: self.allows(Interaction::Elicitation).then(|| "{\"form\":{}}".to_owned()),
             ..Abilities::default()
         };
-        let link = Arc::new(Link::open(worker, server, &abilities, true).await?);
+        let link = Arc::new(Link::open(worker, server, &abilities, true, self.behalf()).await?);
         hub.keep(key, &link);
         Ok(link)
+    }
+
+    /// With which token the caller comes.
+    pub(crate) fn behalf(&self) -> Behalf {
+        self.asked.token.clone()
     }
 
     /// Lets go of a connection that serves no more.

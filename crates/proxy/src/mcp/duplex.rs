@@ -12,6 +12,7 @@
 use crate::mcp::failure::Failure;
 use crate::mcp::hub::lock;
 use crate::mcp::link::Words;
+use crate::mcp::outward;
 use crate::mcp::server::Server;
 use crate::worker::Worker;
 use bytes::Bytes;
@@ -161,8 +162,9 @@ impl Duplex {
     pub(crate) async fn connect(worker: &Arc<Worker>, server: &Arc<Server>) -> Result<Arc<Self>, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let request = ToolRequest { method: Method::GET, headers, body: Bytes::new(), path: None };
-        let answer = worker.tools().send_own(server.id(), request).await?;
+        let request =
+            ToolRequest { method: Method::GET, headers, body: Bytes::new(), path: None, bearer: None };
+        let answer = outward::send(worker, server, &Words::Own, &None, request).await?;
         if !answer.status.is_success() || !crate::mcp::replies::is_events(&answer) {
             return Err(Failure::broken());
         }
@@ -246,12 +248,10 @@ impl Duplex {
                 let mut headers = HeaderMap::new();
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 let path = Some(path.clone());
-                let request = ToolRequest { method: Method::POST, headers, body: message, path };
-                let tools = worker.tools();
-                let answer = match words {
-                    Words::Own => tools.send_own(server.id(), request).await?,
-                    Words::Permitted(permit) => tools.send(&permit, server.id(), request).await?,
-                };
+                let request =
+                    ToolRequest { method: Method::POST, headers, body: message, path, bearer: None };
+                // On this transport no token is exchanged: the config refuses it.
+                let answer = outward::send(worker, server, &words, &None, request).await?;
                 if answer.status.is_success() { Ok(()) } else { Err(Failure::broken()) }
             }
         }

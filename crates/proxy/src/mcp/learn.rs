@@ -169,7 +169,7 @@ async fn look(worker: &Arc<Worker>, server: &Arc<Server>) {
         roots: some("{}"),
     };
     let asking = async {
-        let link = Arc::new(Link::open(worker, server, &able, true).await?);
+        let link = Arc::new(Link::open(worker, server, &able, true, None).await?);
         let done = match crate::mcp::handshake::can(&link, Method::ToolsList) {
             true => learn(worker, &gate, &link).await,
             false => {

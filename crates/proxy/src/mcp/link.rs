@@ -11,6 +11,7 @@ use crate::mcp::duplex::Duplex;
 use crate::mcp::failure::Failure;
 use crate::mcp::hub::lock;
 use crate::mcp::openapi::{self, Interface};
+use crate::mcp::outward::{self, Behalf};
 use crate::mcp::replies::Replies;
 use crate::mcp::server::{Server, Transport};
 use crate::mcp::session::Abilities;
@@ -76,6 +77,8 @@ pub(crate) struct Ask {
     pub abilities: Abilities,
     /// The request that a call of an HTTP interface is.
     pub api: Option<ApiRequest>,
+    /// On whose behalf; without, on behalf of whoever used the connection last, which is the same caller.
+    pub behalf: Behalf,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,8 @@ pub(crate) struct Link {
     over: AtomicBool,
     /// Calls under way.
     calls: Mutex<Vec<mpsc::Sender<Message>>>,
+    /// With which token its caller last came.
+    behalf: Mutex<Behalf>,
 }
 
 impl Drop for Link {
@@ -116,8 +121,9 @@ impl Link {
         server: &Arc<Server>,
         abilities: &Abilities,
         stateless_first: bool,
+        behalf: Behalf,
     ) -> Result<Self, Failure> {
-        let opening = Box::pin(Self::shake(worker, server, abilities, stateless_first));
+        let opening = Box::pin(Self::shake(worker, server, abilities, stateless_first, behalf));
         timeout(server.settings.timeout, opening).await.unwrap_or_else(|_| Err(Failure::too_slow()))
     }
 
@@ -126,6 +132,7 @@ impl Link {
         server: &Arc<Server>,
         abilities: &Abilities,
         stateless_first: bool,
+        behalf: Behalf,
     ) -> Result<Self, Failure> {
         let duplex = match &server.settings.transport {
             Transport::Http => None,
@@ -134,10 +141,10 @@ impl Link {
             Transport::OpenApi(interface) => {
                 let (revision, hello) = openapi::hello(worker)?;
                 let way = Way::OpenApi(interface.clone());
-                return Ok(Half { worker, server, way }.done(revision, hello));
+                return Ok(Half { worker, server, way, behalf }.done(revision, hello));
             }
         };
-        let bare = |way| Half { worker, server, way };
+        let bare = |way| Half { worker, server, way, behalf };
         let half = bare(duplex.map_or(Way::Http { session: None }, Way::Duplex));
         // The older transport is older than any server without sessions.
         let stateless = |_: &Half<'_>| !matches!(server.settings.transport, Transport::Sse);
@@ -173,6 +180,15 @@ impl Link {
     /// It serves no more.
     pub(crate) fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// With which token the caller comes now. INVARIANT: a connection is one caller's, so it is the same caller.
+    pub(crate) fn renew(&self, behalf: &Behalf) {
+        lock(&self.behalf).clone_from(behalf);
+    }
+
+    fn behalf(&self) -> Behalf {
+        lock(&self.behalf).clone()
     }
 
     /// A capability that the server named: the node of it in `hello`.
@@ -214,7 +230,8 @@ impl Link {
                 headers.insert(name, value);
             }
         }
-        let answer = post(&worker, &self.server, words, headers, body).await?;
+        let behalf = ask.behalf.or_else(|| self.behalf());
+        let answer = post(&worker, &self.server, words, &behalf, headers, body).await?;
         Replies::http(self, worker, id, answer).await
     }
 
@@ -269,7 +286,8 @@ impl Link {
             // There is nobody to tell.
             Way::OpenApi(_) => Ok(()),
             Way::Http { .. } => {
-                let answer = post(worker, &self.server, words, self.headers(), message).await?;
+                let answer =
+                    post(worker, &self.server, words, &self.behalf(), self.headers(), message).await?;
                 if answer.status.is_success() { Ok(()) } else { Err(Failure::broken()) }
             }
         }
@@ -290,8 +308,9 @@ impl Link {
         if let Some(after) = after {
             insert(&mut headers, LAST_EVENT, after);
         }
-        let request = ToolRequest { method: Verb::GET, headers, body: Bytes::new(), path: None };
-        let answer = worker.tools().send_own(self.server.id(), request).await?;
+        let request =
+            ToolRequest { method: Verb::GET, headers, body: Bytes::new(), path: None, bearer: None };
+        let answer = outward::send(worker, &self.server, &Words::Own, &self.behalf(), request).await?;
         let is_events = answer
             .headers
             .get(header::CONTENT_TYPE)
@@ -303,9 +322,9 @@ impl Link {
     pub(crate) async fn close(&self, worker: &Arc<Worker>) {
         self.end();
         if let Way::Http { session: Some(_) } = &self.way {
-            let request =
-                ToolRequest { method: Verb::DELETE, headers: self.headers(), body: Bytes::new(), path: None };
-            let _ = worker.tools().send_own(self.server.id(), request).await;
+            let (headers, body) = (self.headers(), Bytes::new());
+            let request = ToolRequest { method: Verb::DELETE, headers, body, path: None, bearer: None };
+            let _ = outward::send(worker, &self.server, &Words::Own, &self.behalf(), request).await;
         }
     }
 
@@ -340,6 +359,7 @@ struct Half<'a> {
     worker: &'a Arc<Worker>,
     server: &'a Arc<Server>,
     way: Way,
+    behalf: Behalf,
 }
 
 /// The server understood, and will not.
@@ -357,6 +377,7 @@ impl Half<'_> {
             next: AtomicU64::new(2),
             over: AtomicBool::new(false),
             calls: Mutex::default(),
+            behalf: Mutex::new(self.behalf),
         }
     }
 
@@ -413,7 +434,7 @@ impl Half<'_> {
             Way::Duplex(duplex) => duplex.send(self.worker, self.server, Words::Own, ready).await?,
             Way::OpenApi(_) => return Err(refused()),
             Way::Http { .. } => {
-                post(self.worker, self.server, Words::Own, headers, ready).await?;
+                post(self.worker, self.server, Words::Own, &self.behalf, headers, ready).await?;
             }
         }
         Ok((way, revision, hello))
@@ -451,7 +472,7 @@ impl Half<'_> {
             // It has no handshake.
             Way::OpenApi(_) => return Err(refused()),
             Way::Http { .. } => {
-                let answer = post(self.worker, self.server, Words::Own, headers, body).await?;
+                let answer = post(self.worker, self.server, Words::Own, &self.behalf, headers, body).await?;
                 let session = answer.headers.get(&SESSION).cloned();
                 let limit = self.server.settings.result_bytes;
                 (session, crate::mcp::replies::first_answer(self.worker, answer, &id, limit).await?)
@@ -515,14 +536,10 @@ async fn post(
     worker: &Arc<Worker>,
     server: &Arc<Server>,
     words: Words,
+    behalf: &Behalf,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Incoming, Failure> {
-    let request = ToolRequest { method: Verb::POST, headers, body, path: None };
-    let tools = worker.tools();
-    let sent = match words {
-        Words::Own => tools.send_own(server.id(), request).await,
-        Words::Permitted(permit) => tools.send(&permit, server.id(), request).await,
-    };
-    Ok(sent?)
+    let request = ToolRequest { method: Verb::POST, headers, body, path: None, bearer: None };
+    outward::send(worker, server, &words, behalf, request).await
 }

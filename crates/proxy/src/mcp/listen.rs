@@ -156,6 +156,9 @@ async fn parts(context: &Context, wanted: &mut Wanted) -> Vec<Part> {
             session: context.asked.session.clone(),
             pin: None,
         };
+        if !crate::mcp::scopes::suffice(context, &target.server, Method::ResourcesRead.name()) {
+            return false;
+        }
         let judged = hands::call(&exchange, &arguments, &mut Tally::default(), now);
         let Ok(judged) = judged else { return false };
         let Some(judged_uri) = member(&judged.arguments, "uri", &context.gate.limits) else { return false };
@@ -254,6 +257,7 @@ impl Listening {
                         return None;
                     }
                 }
+                () = self.asked.expired() => return None,
                 message = self.changed.recv() => return Some(Ok(event_of(&message?))),
                 () = tokio::time::sleep(PULSE) => return Some(Ok(Bytes::from_static(b": pulse\n\n"))),
             }

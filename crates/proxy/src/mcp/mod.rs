@@ -24,11 +24,13 @@ mod listen;
 mod lists;
 mod mirror;
 mod openapi;
+mod outward;
 mod park;
 mod pins;
 mod questions;
 mod replies;
 mod resume;
+mod scopes;
 mod seal;
 mod server;
 mod session;
@@ -39,11 +41,13 @@ pub use hub::Hub;
 pub use learn::watch;
 pub use openapi::Interface;
 pub use pins::{Barred, NotPinned, Pin, PinEvent, PinKeeper, Pins, Review};
+pub use scopes::Scopes;
 pub use server::{Health, Server, ServerSettings, Transport};
 
 use crate::body::{self, OutBody};
 use crate::call::{self, Asked, content_length};
 use crate::mcp::context::{Context, Fail};
+use crate::worker::Shared;
 use bytes::Bytes;
 use cordon_pipeline::{Refusal, Why};
 use cordon_types::{Operation, ServerId};
@@ -174,9 +178,23 @@ fn notified(context: &Context, message: &Message) {
     }
 }
 
-/// What a client that may not be served hears: `401` says how to do better (RFC 6750).
-pub(crate) fn challenge(response: &mut Response<OutBody>) {
-    if response.status() == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+/// What a client that may not be served hears: `401` says how to do better (RFC 6750, RFC 9728).
+pub(crate) fn challenge(
+    shared: &Shared,
+    response: &mut Response<OutBody>,
+    server: Option<&ServerId>,
+    presented: bool,
+) {
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return;
+    }
+    match shared.federation.load() {
+        Some(federated) => {
+            let error = presented.then_some("invalid_token");
+            federated.challenge(response, server, error, &federated.scopes);
+        }
+        None => {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of each tool server, over all threads: its limits, what it speaks, its tools.
 
 use crate::mcp::openapi::Interface;
+use crate::mcp::scopes::Scopes;
 use arc_swap::ArcSwap;
 use cordon_tools::schema::Schema;
 use cordon_types::{Digest, Millis, Problem, ServerId};
@@ -43,6 +44,8 @@ pub struct ServerSettings {
     pub first_use: bool,
     /// When one tool is new or changed, all are quarantined.
     pub whole: bool,
+    /// Which scopes its tools need of callers with an access token.
+    pub scopes: Scopes,
 }
 
 /// One tool as its server defines it.

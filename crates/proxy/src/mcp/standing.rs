@@ -145,6 +145,7 @@ impl Stream {
                         return None;
                     }
                 }
+                () = self.asked.expired() => return None,
                 () = self.session.news.notified() => {}
                 () = tokio::time::sleep(PULSE) => return Some(Ok(Bytes::from_static(b": pulse\n\n"))),
             }

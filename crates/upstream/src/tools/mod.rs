@@ -12,6 +12,7 @@ use crate::{
     body::Incoming,
     client::{Client, Outgoing, Spawn},
     error::UpstreamError,
+    oauth::Bearer,
     settings::{Settings, Target},
 };
 use cordon_policy::Permit;
@@ -36,6 +37,8 @@ pub struct ToolRequest {
     pub body: bytes::Bytes,
     /// Another path of the same server, where the older transport names one; it begins with `/`.
     pub path: Option<String>,
+    /// The gateway's own token for this server, where it takes one.
+    pub bearer: Option<Bearer>,
 }
 
 /// A call of an HTTP interface: a whole request, composed from what was judged, below the server's own URL.
@@ -96,7 +99,7 @@ impl ToolServers {
             headers: request.headers,
             body: request.body,
         };
-        self.client.dispatch(upstream, outgoing).await
+        self.client.dispatch_as(upstream, outgoing, request.bearer.as_ref().map(Bearer::header)).await
     }
 
     /// Calls an HTTP interface. There is no such request without a caller's words in it, so none without a permit.
