@@ -2,11 +2,8 @@
 //! and the small works that run beside the traffic.
 
 use crate::approvals::Held;
-use crate::custody::Custodian;
 use crate::data::DataDir;
 use crate::error::AppError;
-use crate::pins::Keeper;
-use crate::reload::Reloader;
 use bytes::Bytes;
 use cordon_api::{Admin, Operator, Reply, Request};
 use cordon_proxy::Shared;
@@ -40,10 +37,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Side {
     pub(crate) admin: Arc<Admin>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) reloader: Arc<Reloader>,
-    pub(crate) custodian: Arc<Custodian>,
     pub(crate) held: Held,
-    pub(crate) pins: Arc<Keeper>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) live: Arc<crate::runtime::Live>,
@@ -131,17 +125,17 @@ async fn works(side: &Arc<Side>) {
     loop {
         tokio::select! {
             _ = epoch.tick() => {
-                let custodian = side.custodian.clone();
+                let custodian = side.live.custodian.clone();
                 let _ = tokio::task::spawn_blocking(move || custodian.rotate_if_due()).await;
             }
             _ = look.tick() => {
-                let reloader = side.reloader.clone();
+                let reloader = side.live.reloader.clone();
                 let _ = tokio::task::spawn_blocking(move || reloader.look()).await;
             }
             () = side.held.queue.woken() => held(side).await,
-            () = side.pins.woken() => {
+            () = side.live.pins.woken() => {
                 let recording = side.clone();
-                let done = tokio::task::spawn_blocking(move || recording.pins.record(&recording.shared)).await;
+                let done = tokio::task::spawn_blocking(move || recording.live.pins.record(&recording.shared)).await;
                 if let Ok(Err(error)) = done {
                     tracing::error!(%error, "what happened to a server's tools could not be recorded");
                 }

@@ -131,12 +131,14 @@ impl Reloader {
         for (thread, tools) in threads.iter().zip(tools) {
             thread.worker.replace_tools(tools);
         }
-        self.shared.hub.set_servers(settings::servers(&self.root, &loaded));
+        let servers = settings::servers(&self.root, &loaded);
         for (thread, client) in threads.iter().zip(clients) {
             thread.worker.replace_upstream(client);
         }
         self.shared.model_budgets.store(Arc::new(budgets));
         self.shared.gate.store(Arc::new(gate(loaded, self.lasting.clone(), self.shared.kills.clone())));
+        // Last: new servers are asked at once what they declare, over the new way and under the new rules.
+        self.shared.hub.set_servers(servers);
         Ok(())
     }
 }

@@ -109,13 +109,8 @@ impl Running {
         append(&parts.shared, &Control::new(ControlKind::Start, clock.now())).map_err(AppError::Record)?;
         let custodian = custodian(&dir, &config, &parts, &clock)?;
         let witnessing = plan.map(|plan| parts.witnessing(&dir, plan, clock.clone())).transpose()?;
-        let issuers = Arc::new(Issuers::new(parts.shared.clone(), clock.clone()));
-        issuers.put(Issuers::read(dir.root(), &config)?);
-        parts.shared.tokens.set(settings::tokens(dir.root(), &config)?);
+        let issuers = issuers(&dir, &config, &parts.shared, &clock)?;
         let (model, tls, threads) = model_side(&dir, &config, address, &parts.shared, &clock)?;
-        if let Some(first) = threads.first() {
-            first.watch();
-        }
         let threads = Arc::new(Mutex::new(threads));
         let reloader = Arc::new(Reloader::new(
             dir.root(),
@@ -128,10 +123,10 @@ impl Running {
         let live = Arc::new(Live {
             shared: parts.shared.clone(),
             signal: parts.signal,
-            reloader: reloader.clone(),
-            custodian: custodian.clone(),
+            reloader,
+            custodian,
             held: held.queue.clone(),
-            pins: pins.clone(),
+            pins,
             started: clock.now(),
             witnessing: witnessing.as_ref().map(|w| w.board.clone()),
         });
@@ -140,18 +135,7 @@ impl Running {
         let registry = Arc::new(parts.registry);
         let (shared, live_too) = (parts.shared.clone(), live.clone());
         let queue = held.queue.clone();
-        let side = Side {
-            admin: api,
-            shared,
-            reloader,
-            custodian,
-            held,
-            pins,
-            registry,
-            stop,
-            live: live_too,
-            issuers,
-        };
+        let side = Side { admin: api, shared, held, registry, stop, live: live_too, issuers };
         let (admin_bound, control_path, admin) = admin::start(admin_address, &dir, side)?;
         let addresses = Addresses { model, tls, admin: admin_bound, control: control_path };
         // Last of all: keys of a start that failed would never be shown.
@@ -384,6 +368,19 @@ fn custodian(
     Ok(custodian)
 }
 
+/// Whose access tokens are taken, and the gateway's own tokens for tool servers.
+fn issuers(
+    dir: &DataDir,
+    config: &cordon_config::Config,
+    shared: &Arc<Shared>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Issuers>, AppError> {
+    let issuers = Arc::new(Issuers::new(shared.clone(), clock.clone()));
+    issuers.put(Issuers::read(dir.root(), config)?);
+    shared.tokens.set(settings::tokens(dir.root(), config)?);
+    Ok(issuers)
+}
+
 /// Binds and starts the threads of the model path.
 fn model_side(
     dir: &DataDir,
@@ -412,6 +409,9 @@ fn model_side(
         worker::start(index, listener, plan)
     };
     let threads = listeners.into_iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
+    if let Some(first) = threads.first() {
+        first.watch();
+    }
     Ok((bound, tls.is_some(), threads))
 }
 
