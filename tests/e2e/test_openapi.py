@@ -5,6 +5,7 @@ import json
 import unittest
 
 from gateway import Gateway, eventually
+from oauth_fixture import AuthorizationServer
 from raw_api import Api, reply
 from test_mcp import base, connected, manifest, run
 
@@ -328,6 +329,36 @@ class Settings(unittest.TestCase):
                     self.assertFalse(it.call("getPet", {"id": "fine"}).is_error)
                 finally:
                     it.close()
+
+    def test_a_token_that_is_got_for_it(self):
+        auth = AuthorizationServer()
+        self.addCleanup(auth.close)
+        refuse = []
+
+        def answer(request):
+            if request.header("authorization") in refuse:
+                return reply({"error": "invalid_token"}, 401)
+            return echo(request)
+
+        more = f"""
+[servers.oauth]
+grant = "client_credentials"
+token_url = "{auth.url}/token"
+client_id = "gateway"
+client_secret = {{ env = "SECRET" }}
+"""
+        it = Interface(answer, more, env={"SECRET": "s3cret/+&="})
+        self.addCleanup(it.close)
+        for _ in range(2):
+            self.assertFalse(it.call("listPets").is_error)
+        first = {request.header("authorization") for request in it.api.seen}
+        self.assertEqual(len(first), 1)
+        self.assertRegex(next(iter(first)), "^Bearer .{20,}")
+        # One that is not taken any more is replaced, once; and no agent reads it.
+        refuse.extend(first)
+        self.assertFalse(it.call("listPets").is_error)
+        self.assertNotIn(it.api.seen[-1].header("authorization"), first)
+        self.assertIn("credential", it.refused("getPet", {"id": "debug"}))
 
     def test_operations_are_chosen(self):
         it = Interface(echo, 'operations = ["tag:read", "!listPets"]')

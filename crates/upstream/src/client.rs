@@ -178,16 +178,20 @@ impl Client {
         to: &UpstreamId,
         request: Outgoing,
         cookie: Option<HeaderValue>,
+        token: Option<HeaderValue>,
     ) -> Result<Incoming, UpstreamError> {
         let upstream = self.upstreams.get(to).ok_or_else(|| UpstreamError::Unknown { id: to.clone() })?;
         let (Way::Server(server), Some(cookie)) = (&upstream.way, cookie) else {
-            return self.dispatch(to, request).await;
+            return self.dispatch_as(to, request, token).await;
         };
         if server.unarmed {
             return Err(UpstreamError::NoCredential { id: to.clone() });
         }
         let mut request = server.prepare(request)?;
         request.headers_mut().insert(COOKIE, cookie);
+        if let Some(token) = token {
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
         server.carry(request, upstream.idle).await
     }
 }

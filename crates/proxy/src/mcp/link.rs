@@ -187,7 +187,7 @@ impl Link {
         lock(&self.behalf).clone_from(behalf);
     }
 
-    fn behalf(&self) -> Behalf {
+    pub(crate) fn behalf(&self) -> Behalf {
         lock(&self.behalf).clone()
     }
 

@@ -11,8 +11,9 @@ use crate::mcp::link::Words;
 use crate::mcp::server::Server;
 use crate::worker::Worker;
 use cordon_identity::oauth::Verified;
+use cordon_policy::Permit;
 use cordon_upstream::oauth::{Bearer, Subject, TokenFailure};
-use cordon_upstream::{Incoming, ToolRequest};
+use cordon_upstream::{ApiRequest, Incoming, ToolRequest};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -38,6 +39,27 @@ pub(crate) async fn send(
     request.bearer = bearer(worker, server, behalf, Some(&refused)).await?;
     let answer = once(worker, server, words, request).await?;
     if answer.status == StatusCode::UNAUTHORIZED { Err(unauthorized()) } else { Ok(answer) }
+}
+
+/// Calls an HTTP interface, with the gateway's token for it where it takes one; the answer, and that token.
+pub(crate) async fn call(
+    worker: &Worker,
+    server: &Server,
+    permit: &Permit,
+    behalf: &Behalf,
+    mut request: ApiRequest,
+) -> Result<(Incoming, Option<Bearer>), Failure> {
+    request.bearer = bearer(worker, server, behalf, None).await?;
+    let answer = worker.tools().call(permit, server.id(), request.clone()).await?;
+    let refused = match request.bearer.take() {
+        Some(refused) if answer.status == StatusCode::UNAUTHORIZED => refused,
+        token => return Ok((answer, token)),
+    };
+    drop(answer);
+    request.bearer = bearer(worker, server, behalf, Some(&refused)).await?;
+    let token = request.bearer.clone();
+    let answer = worker.tools().call(permit, server.id(), request).await?;
+    if answer.status == StatusCode::UNAUTHORIZED { Err(unauthorized()) } else { Ok((answer, token)) }
 }
 
 async fn bearer(

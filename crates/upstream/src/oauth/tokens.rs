@@ -80,6 +80,14 @@ impl Bearer {
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
     }
+
+    /// Whether a text shows it.
+    #[must_use]
+    pub fn shown_in(&self, text: &[u8]) -> bool {
+        let token = self.header.as_bytes();
+        let token = token.strip_prefix(b"Bearer ").unwrap_or(token);
+        !token.is_empty() && text.windows(token.len()).any(|part| part == token)
+    }
 }
 
 #[derive(Default)]

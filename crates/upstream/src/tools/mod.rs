@@ -54,6 +54,8 @@ pub struct ApiRequest {
     pub cookie: Option<HeaderValue>,
     /// The body, whole; empty for none.
     pub body: bytes::Bytes,
+    /// The gateway's own token for this server, where it takes one.
+    pub bearer: Option<Bearer>,
 }
 
 impl ToolServers {
@@ -122,7 +124,8 @@ impl ToolServers {
             headers: request.headers,
             body: request.body,
         };
-        self.client.dispatch_with(upstream, outgoing, request.cookie).await
+        let token = request.bearer.as_ref().map(Bearer::header);
+        self.client.dispatch_with(upstream, outgoing, request.cookie, token).await
     }
 
     /// Whether an answer shows the credential that the gateway sent with the call: debug pages and errors repeat what

@@ -13,6 +13,7 @@ mod answer;
 
 use crate::mcp::failure::Failure;
 use crate::mcp::link::{Ask, Link, Words, object};
+use crate::mcp::outward::{self, Behalf};
 use crate::mcp::replies::Replies;
 use crate::mcp::server::Server;
 use crate::worker::Worker;
@@ -108,7 +109,7 @@ impl Interface {
         }
         let method = Verb::from_bytes(method.as_bytes()).map_err(|_| bad(()))?;
         let body = body.map(Bytes::from).unwrap_or_default();
-        Ok(ApiRequest { method, target: path_and_query, headers, cookie, body })
+        Ok(ApiRequest { method, target: path_and_query, headers, cookie, body, bearer: None })
     }
 
     /// The page that begins at a cursor of Cordon's own.
@@ -181,7 +182,8 @@ pub(crate) async fn ask(
         let (Some(request), Words::Permitted(permit)) = (ask.api, words) else {
             return Err(Failure::broken());
         };
-        let (result, received) = call(&worker, link.server(), &permit, request).await?;
+        let behalf = ask.behalf.or_else(|| link.behalf());
+        let (result, received) = call(&worker, link.server(), (&permit, &behalf), request).await?;
         (response(&id, &result), received)
     } else {
         (error(Some(&id), ErrorCode::MethodNotFound, "an HTTP interface has tools only"), 0)
@@ -194,13 +196,14 @@ pub(crate) async fn ask(
 async fn call(
     worker: &Worker,
     server: &Server,
-    permit: &Permit,
+    (permit, behalf): (&Permit, &Behalf),
     request: ApiRequest,
 ) -> Result<(String, usize), Failure> {
-    let answer = worker.tools().call(permit, server.id(), request).await?;
+    let (answer, bearer) = outward::call(worker, server, permit, behalf, request).await?;
     let (status, kind) = (answer.status, answer::Kind::of(&answer.headers));
     let body = crate::mcp::replies::whole(answer.body, server.settings.result_bytes).await?;
-    if worker.tools().shows_credential(server.id(), &body) {
+    let shown = bearer.is_some_and(|b| b.shown_in(&body));
+    if shown || worker.tools().shows_credential(server.id(), &body) {
         let public = "the tool server's answer shows the gateway's own credential; it was withheld";
         return Err(Failure::new("credential_shown", public));
     }
