@@ -73,6 +73,11 @@ class Consent(unittest.TestCase):
                 self.assertIn(f"to = yes-{mode}@example.com", question)
                 self.assertEqual([c["arguments"]["to"] for c in self.server.called], [f"yes-{mode}@example.com"])
                 self.assertEqual(self.kinds()[before:], ["approval_asked", "approval_consented", "approval_used"])
+                # The record says which exchange asked, and which used the word.
+                records = [r["record"] for r in self.gateway.records()]
+                calls = {r["rq"] for r in records if r.get("op") == "tools.call"}
+                for one in [r for r in records if r.get("what") in ("approval_asked", "approval_used")]:
+                    self.assertIn(one["rq"], calls)
                 # It was for that one call.
                 self.send(mode, f"yes-{mode}@example.com", action="cancel")
                 self.assertEqual((len(self.asked), len(self.server.called)), (2, 1))

@@ -263,7 +263,7 @@ impl Question<'_> {
         let wider = !matches!(effect, Effect::Execute | Effect::Spend) && !targets.is_empty();
         let predicate = wider.then(|| bound.predicate(key, &targets));
         let binding = binding(key, &bound);
-        let claim = Claim { request: None, binding: &binding, predicate: predicate.as_ref() };
+        let claim = Claim { request: self.caller.request, binding: &binding, predicate: predicate.as_ref() };
         let desk = &self.gate.lasting.held;
         match desk.take(&claim, now) {
             Ok(Some(_used)) => return Ok(held.approved()),
@@ -272,7 +272,7 @@ impl Question<'_> {
         }
         let asked = desk.ask(
             HeldCall {
-                request: None,
+                request: self.caller.request,
                 agent: self.caller.agent.clone(),
                 key: self.caller.key.clone(),
                 user: self.caller.user,

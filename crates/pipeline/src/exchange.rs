@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use bytes::Bytes;
 use cordon_policy::{Action, Facts, Obligations, Query, Resource};
 use cordon_types::{
-    AgentId, Digest, Feature, Finding, KeyId, Labels, Millis, ModelName, Operation, SpanKind,
+    AgentId, Digest, Feature, Finding, KeyId, Labels, Millis, ModelName, Operation, RequestId, SpanKind,
 };
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub struct Caller {
     pub user: Option<Digest>,
     /// The credential is a front end's, or one vouches: what it posts are a user's words.
     pub front: bool,
+    /// Names the exchange, where there is one: the records of a held call say which asked and which used the grant.
+    pub request: Option<RequestId>,
 }
 
 /// The context in which an answer is judged. Holds the snapshot of the rules that judged the request, so that a

@@ -87,6 +87,7 @@ mod tests {
             on_behalf: user.is_some(),
             user,
             front: false,
+            request: None,
         }
     }
 

@@ -100,7 +100,7 @@ async fn answer(
         (Ok(Route::Resource(_)), None) => Err(NoRoute::Path),
         (route, _) => route,
     };
-    let admitted = admit(shared, &parts, &route).await;
+    let admitted = admit(shared, id, &parts, &route).await;
     let Admitted { principal, user, token, session } = admitted.inspect_err(|refusal| {
         // Before a credential holds, a stranger could fill the disk with records: these are counted instead, and
         // the counts are recorded.
@@ -193,6 +193,7 @@ struct Admitted {
 /// The agent that calls, and the user whom a front end vouches for.
 async fn admit(
     shared: &Shared,
+    id: RequestId,
     parts: &http::request::Parts,
     route: &Result<Route, NoRoute>,
 ) -> Result<Admitted, Refusal> {
@@ -223,7 +224,7 @@ async fn admit(
     // `x-cordon-user` needs a front end's word, so who names a user has it.
     let front = user.is_some() || principal.kind == KeyKind::Front;
     let digest = user.as_ref().map(|(_, digest)| *digest);
-    let caller = Caller { key: principal.key, agent, on_behalf: user.is_some(), user: digest, front };
+    let caller = Caller { key: principal.key, agent, on_behalf: user.is_some(), user: digest, front, request: Some(id) };
     Ok(Admitted { principal: caller, user, token, session })
 }
 

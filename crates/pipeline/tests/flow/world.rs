@@ -77,6 +77,7 @@ impl World {
             on_behalf: false,
             user: None,
             front: false,
+            request: None,
         };
         Self { gate: Arc::new(gate), caller }
     }
