@@ -224,7 +224,14 @@ async fn admit(
     // `x-cordon-user` needs a front end's word, so who names a user has it.
     let front = user.is_some() || principal.kind == KeyKind::Front;
     let digest = user.as_ref().map(|(_, digest)| *digest);
-    let caller = Caller { key: principal.key, agent, on_behalf: user.is_some(), user: digest, front, request: Some(id) };
+    let caller = Caller {
+        key: principal.key,
+        agent,
+        on_behalf: user.is_some(),
+        user: digest,
+        front,
+        request: Some(id),
+    };
     Ok(Admitted { principal: caller, user, token, session })
 }
 
