@@ -79,7 +79,14 @@ impl Asking<'_> {
     }
 
     fn forms(&self, forms: &Forms) -> Option<Provenance> {
-        let of = |(kind, text): &(Kind, String)| self.index.get(self.keyed.text(*kind, text));
+        let of = |(kind, text): &(Kind, String)| {
+            let known = self.index.get(self.keyed.text(*kind, text));
+            // A day that was said without its year is that day of any year, where nobody brought that very day.
+            known.or_else(|| {
+                let day = (*kind == Kind::Date).then(|| typed::yearless(text))?;
+                self.index.get(self.keyed.text(Kind::Yearless, day))
+            })
+        };
         if let [day @ (Kind::Date, _), time @ (Kind::Time, _)] = forms.as_slice() {
             // A time of day that nobody brought makes a known day no other target; one that a stranger brought may.
             return match of(time) {

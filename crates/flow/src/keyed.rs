@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Mention,
     /// Words that followed one another.
     Run,
+    /// A day that was said without its year.
+    Yearless,
 }
 
 /// A session's keyed hash.

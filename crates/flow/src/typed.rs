@@ -51,6 +51,11 @@ pub(crate) fn read(text: &str) -> Option<Forms> {
     money::money(text).map(|(number, currency)| smallvec![(Kind::Money, format!("{number} {currency}"))])
 }
 
+/// What of a day counts where nobody brought the day with its year.
+pub(crate) fn yearless(day: &str) -> &str {
+    calendar::without_year(day)
+}
+
 /// Whether whoever is sent this text will read it so, too.
 pub(crate) fn is_read_alike(text: &str, forms: &Forms) -> bool {
     let amount = forms.iter().any(|(kind, _)| matches!(kind, Kind::Number | Kind::Money));

@@ -282,3 +282,27 @@ fn what_is_lost_is_unknown() {
     let long = "a ".repeat(20_000);
     assert_eq!(saw(&[(User, &long)]).provenance(&long), Unknown);
 }
+
+#[test]
+fn a_day_without_its_year_is_that_day_of_any_year() {
+    for said in ["book the 26th of May", "May 26 please", "from 26 May, two nights", "on May 26th."] {
+        let s = saw(&[(User, said)]);
+        assert_eq!(s.provenance("2024-05-26"), User, "{said}");
+        assert_eq!(s.provenance("2024-05-26 10:00"), User, "{said}");
+        for other in ["2024-05-27", "2024-06-26", "2024-02-30", "26"] {
+            assert_eq!(s.provenance(other), Unknown, "{said}: {other}");
+        }
+    }
+    // Whoever says the year means that year.
+    let s = saw(&[(User, "on May 26 2024, or 27 May 2024, or 2024-05-28")]);
+    for (day, whose) in
+        [("2024-05-26", User), ("2025-05-26", Unknown), ("2025-05-27", Unknown), ("2025-05-28", Unknown)]
+    {
+        assert_eq!(s.provenance(day), whose, "{day}");
+    }
+    // A stranger who brings the very day, before or after, is who brought it; and whoever says the short form first.
+    let s = saw(&[(User, "on May 26"), (Untrusted, "better on 2025-05-26")]);
+    assert_eq!((s.provenance("2025-05-26"), s.provenance("2024-05-26")), (Untrusted, User));
+    let s = saw(&[(Untrusted, "come on May 26"), (User, "on May 26")]);
+    assert_eq!(s.provenance("2024-05-26"), Untrusted);
+}

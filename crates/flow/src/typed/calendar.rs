@@ -1,4 +1,5 @@
-//! Days and times of day. A day has a year; what could be two days is none; a time with a zone is none.
+//! Days and times of day. What could be two days is none; a time with a zone is none; a day without a year is a kind of
+//! its own.
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -38,12 +39,30 @@ pub(crate) fn date(text: &str) -> Option<String> {
     if words.next().is_some() {
         return None;
     }
-    let (day, month) = match (month(first), month(second)) {
-        (Some(m), None) => (ordinal(second)?, m),
-        (None, Some(m)) => (ordinal(first)?, m),
-        _ => return None,
-    };
+    let (month, day) = month_and_day(first, second)?;
     day_of(year(third.trim_end_matches(','))?, month, day)
+}
+
+fn month_and_day(first: &str, second: &str) -> Option<(u32, u32)> {
+    match (month(first), month(second)) {
+        (Some(m), None) => Some((m, ordinal(second)?)),
+        (None, Some(m)) => Some((m, ordinal(first)?)),
+        _ => None,
+    }
+}
+
+/// `03-15`, of `March 15th` or `15 of March`: a day of whichever year.
+pub(crate) fn yearless(text: &str) -> Option<String> {
+    let mut words = text.split(' ').filter(|w| !w.eq_ignore_ascii_case("of"));
+    let (first, second) = (words.next()?, words.next()?);
+    let (month, day) = month_and_day(first, second).filter(|_| words.next().is_none())?;
+    // In a leap year, so that none is left out.
+    day_of(2_000, month, day).map(|d| without_year(&d).to_owned())
+}
+
+/// What of `2024-03-15` is of whichever year.
+pub(crate) fn without_year(date: &str) -> &str {
+    date.split_once('-').map_or(date, |(_, rest)| rest)
 }
 
 fn numeric(word: &str) -> Option<String> {

@@ -64,6 +64,14 @@ pub(crate) fn spans(all: &[&str], mut found: impl FnMut(Forms)) {
             // None of one word here: those are read as words.
             _ => 1..=1,
         };
+        let dated = sizes.clone().filter_map(|n| join(at, n)).any(|t| calendar::date(&t).is_some());
+        // SECURITY: whoever says the year means that year.
+        let short = matches!(sizes.clone().max(), Some(n) if n > 2) && !dated;
+        if let Some(day) = sizes.clone().max().filter(|_| short).and_then(|n| join(at, n - 1))
+            && let Some(day) = calendar::yearless(&day)
+        {
+            found(smallvec![(Kind::Yearless, day)]);
+        }
         for text in
             sizes.filter(|n| *n > 1).filter_map(|n| join(at, n)).take_while(|t| t.len() <= LONGEST_BYTES)
         {
