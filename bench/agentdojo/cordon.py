@@ -5,6 +5,7 @@ flow of information is not judged. The agent has its own key alone; opening a se
 is held the admin's. What it deliberately does not do: look into the gateway.
 """
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -34,7 +35,7 @@ class Cordon:
         if off:
             manifest = f'flow = "off"\n{manifest}'
         server = SERVER.format(id=suite_name, url=server_url) if carries else ""
-        self._gateway = Gateway(config=lambda text: text + server, agents={agent: manifest}, start=False)
+        self._gateway = Gateway(config=lambda text: text + server, agents={agent: manifest}, start=False, approve=False)
         try:
             keys = {kind: self._gateway.new_key(agent, kind)["text"] for kind in ("agent", "front")}
             self._gateway.start()
@@ -47,6 +48,10 @@ class Cordon:
         except BaseException:
             self._gateway.close()
             raise
+
+    async def approve(self):
+        """Approves what the suite declares. In another thread: the server that is asked runs in this one."""
+        await asyncio.to_thread(self._gateway.cordon, "mcp", "approve", "--all", "--yes", "--by", "the bench")
 
     async def session(self, http, words):
         """Opens a session with the user's words; gives the headers that the agent sends in it."""

@@ -44,6 +44,7 @@ async def run_mode(bench, user_tasks, mode, attacks=True):
         if mode != "allow-all":
             gateway = stack.enter_context(Cordon.started(bench.suite.name, url, mode == "cordon-off", carries(mode)))
             if carries(mode):
+                await gateway.approve()
                 url = gateway.mcp_url
                 http.headers.update(gateway.agent_headers)
         part = Part(bench, server, gateway, http, beside, mode)
