@@ -52,6 +52,7 @@ fn gate() -> (Arc<Gate>, Caller) {
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),
                 sessions: Arc::new(cordon_flow::Sessions::new(cordon_flow::Limits::default())),
+                calls: Arc::default(),
                 held: Arc::new(Nobody),
                 binding_key: [6; 32],
             },
@@ -62,6 +63,7 @@ fn gate() -> (Arc<Gate>, Caller) {
             on_behalf: false,
             user: None,
             front: false,
+            request: None,
         };
         (Arc::new(gate), caller)
     })
