@@ -256,7 +256,18 @@ class Pins(unittest.TestCase):
         self.assertEqual((self.listed(gateway), self.call(gateway)), (["crm__lookup"], "found"))
         server.tools = [tool(description="Now it says more.")]
         self.assertEqual(self.listed(gateway), [])
-        self.recorded(gateway, "tools_pinned", "tools_changed")
+        # What somebody took back is no first use again: not after a change, not after a restart.
+        gateway.cordon("mcp", "unapprove", "crm", "--by", "Ann Lee")
+        self.assertNotEqual(gateway.run("mcp", "unapprove", "crm", "--by", "Ann Lee").returncode, 0)
+        server.tools = [tool(description="Now it says even more.")]
+        self.assertEqual((self.listed(gateway), self.call(gateway)), ([], "tool_quarantined"))
+        gateway.restart()
+        self.assertEqual((self.listed(gateway), self.call(gateway)), ([], "tool_quarantined"))
+        self.assertEqual({q["why"] for q in self.review(gateway)["quarantined"]}, {"unapproved"})
+        self.assertIsNone(self.review(gateway)["approved_at"])
+        self.approve(gateway)
+        self.assertEqual(self.call(gateway), "found")
+        self.recorded(gateway, "tools_pinned", "tools_changed", "tools_unpinned", "tools_pinned")
 
     def test_arguments_fit_the_schema(self):
         schema = {

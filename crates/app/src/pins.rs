@@ -137,17 +137,16 @@ impl Keeper {
                 Ok(json!({"server": id.as_str(), "approved": count, "digest": pin.set.digest().to_string()}))
             }
             PinOrder::Unpin { server: id, name } => {
-                // SECURITY: what stops something is in force before it is saved.
-                let was = shared.hub.pins.unpin(id);
-                let saved = self.store.remove_pin(id).map_err(|e| {
-                    let message = format!("in force until a restart, but not saved: {e}");
+                let now = shared.clock.now();
+                let was = shared.hub.pins.unpin(id, now).map_err(|_| {
+                    let message = "in force until a restart, but not saved".to_owned();
                     Refused { status: 500, code: "not_saved", message }
                 })?;
-                if !was && !saved {
+                if !was {
                     let message = "this server's tools are not approved".to_owned();
                     return Err(Refused { status: 404, code: "not_approved", message });
                 }
-                let record = decided(ControlKind::ToolsUnpinned, (id, by, name), shared, shared.clock.now());
+                let record = decided(ControlKind::ToolsUnpinned, (id, by, name), shared, now);
                 append_leaf(shared, record.encode()).map_err(not_recorded)?;
                 shared.hub.tools_changed();
                 Ok(json!({"server": id.as_str(), "approved": 0}))
@@ -257,7 +256,7 @@ fn one(shared: &Shared, id: &ServerId, server: &Server) -> Value {
         "id": id.as_str(),
         "transport": transport,
         "health": state,
-        "approved_at": shared.hub.pins.pinned(id).map(|p| p.at),
+        "approved_at": shared.hub.pins.approved(id),
         "tools": tools,
         "quarantined": barred,
     })

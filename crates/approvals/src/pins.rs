@@ -3,7 +3,7 @@
 use cordon_identity::StoreError;
 use cordon_types::{Millis, ServerId};
 
-/// An approved set of tools.
+/// An approved set of tools; an empty one where an approval was taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptPin {
     /// Whose.
@@ -23,6 +23,4 @@ pub trait PinStore: Send + Sync {
     fn load_pins(&self) -> Result<Vec<KeptPin>, StoreError>;
     /// Saves a pin in the place of the server's last.
     fn put_pin(&self, pin: &KeptPin) -> Result<(), StoreError>;
-    /// Forgets a server's pin. `false` when there was none.
-    fn remove_pin(&self, server: &ServerId) -> Result<bool, StoreError>;
 }

@@ -44,12 +44,4 @@ impl PinStore for Store {
             Ok(())
         })
     }
-
-    fn remove_pin(&self, server: &ServerId) -> Result<bool, StoreError> {
-        self.run_tx("forget approved tools", |tx| {
-            let removed =
-                tx.prepare_cached("DELETE FROM pins WHERE server = ?1")?.execute(params![server.as_str()])?;
-            Ok(removed > 0)
-        })
-    }
 }

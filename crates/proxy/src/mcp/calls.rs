@@ -96,8 +96,8 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
     if let Some(Err(refusal)) = defined.as_ref().map(|d| fits(&context, &call, d)) {
         return refused(&context, id, op, &call, message, tally, refusal).await;
     }
-    call.pin = defined.map(|d| d.digest);
-    let judged = match judged(&context, id, &call, message, &mut tally).await {
+    call.pin = defined.as_ref().map(|d| d.digest);
+    let judged = match judged(&context, id, &call, (message, defined.as_deref()), &mut tally).await {
         Ok(judged) => judged,
         Err(response) => return *response,
     };
@@ -121,7 +121,7 @@ async fn judged(
     context: &Context,
     id: &Id,
     call: &Call,
-    message: &Message,
+    (message, defined): (&Message, Option<&Defined>),
     tally: &mut Tally,
 ) -> Result<hands::CallPermit, Box<Response<OutBody>>> {
     let judge = |tally: &mut Tally| {
@@ -134,7 +134,9 @@ async fn judged(
         Ok(judged) => return Ok(judged),
         Err(refusal) => refusal,
     };
-    let asked = if back { Asked::No } else { consent::ask(context, call, &refusal).await };
+    // Only a tool's call comes back with an answer that is looked for before it is judged.
+    let asks = call.method == Method::ToolsCall && !back;
+    let asked = if asks { consent::ask(context, call, &refusal).await } else { Asked::No };
     let refusal = match asked {
         Asked::No => refusal,
         Asked::Required(result) => {
@@ -147,7 +149,12 @@ async fn judged(
         }
         Asked::Answered => {
             *tally = Tally { received: tally.received, ..Tally::default() };
-            match judge(tally) {
+            // SECURITY: a person took their time: what stopped the call meanwhile stops it.
+            let still = match context.asked.is_killed_at(call.server.id()) {
+                true => Err(crate::open::killed_refusal()),
+                false => defined.map_or(Ok(()), |d| fits(context, call, d)),
+            };
+            match still.and_then(|()| judge(tally)) {
                 Ok(judged) => return Ok(judged),
                 Err(refusal) => refusal,
             }

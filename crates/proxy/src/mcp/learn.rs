@@ -25,6 +25,10 @@ use tokio::time::timeout;
 /// Most pages, and most entries, of one server's list.
 const MAX_PAGES: usize = 50;
 const MAX_ENTRIES: usize = 2_000;
+/// Longest part of a problem with a list that is kept for the operator.
+const MAX_PROBLEM: usize = 300;
+/// A list that cannot be read whole.
+const UNREAD: &str = "bad_listing";
 /// How often servers are asked what they declare, even when no agent does.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(600);
 
@@ -90,8 +94,13 @@ pub(crate) fn tools(
         return Ok(known);
     }
     let set = pins::ToolSet::read(&results).map_err(|problem| {
-        let detail = problem.to_string();
-        Failure { detail, ..Failure::broken() }
+        // For whoever looks into the server, not for the log: the problem may name what the server wrote.
+        let state = Err(problem.to_string().chars().take(MAX_PROBLEM).collect());
+        server.set_health(Health { at: worker.shared.clock.now(), state });
+        Failure::new(
+            UNREAD,
+            "the tool server's list of tools cannot be used; ask the operator of this gateway",
+        )
     })?;
     let mut found = Listed { digest, ..Listed::default() };
     for (message, page) in pages {
@@ -184,6 +193,8 @@ async fn look(worker: &Arc<Worker>, server: &Arc<Server>) {
     if let Err(failure) = asking.await {
         let state = if failure.detail.is_empty() { failure.name.to_owned() } else { failure.detail };
         tracing::warn!(server = %server.id(), why = failure.name, detail = state, "a tool server could not be asked what it declares");
-        server.set_health(Health { at: worker.shared.clock.now(), state: Err(state) });
+        if failure.name != UNREAD {
+            server.set_health(Health { at: worker.shared.clock.now(), state: Err(state) });
+        }
     }
 }

@@ -94,7 +94,7 @@ pub struct Review {
     pub digest: Digest,
     /// What the server declares.
     pub set: ToolSet,
-    /// When it was last approved.
+    /// When something of it was last approved.
     pub approved: Option<Millis>,
     /// What is different from what was approved; all of it, where nothing was.
     pub changes: Vec<Change>,
@@ -245,19 +245,22 @@ impl Pins {
         Ok(pin)
     }
 
-    /// Takes an approval back: the server's tools are quarantined from now on.
-    pub fn unpin(&self, server: &ServerId) -> bool {
+    /// Takes an approval back: the server's tools are quarantined from now on, even where it cannot be made durable.
+    /// SECURITY: what is left is a pin of nothing, so that no listing is a first one again.
+    pub fn unpin(&self, server: &ServerId, now: Millis) -> Result<bool, NotPinned> {
         let mut state = lock(&self.state);
-        let was = state.pins.remove(server).is_some();
+        let nothing = Pin { set: ToolSet::default(), accepted: BTreeSet::new(), at: now };
+        let was = state.pins.insert(server.clone(), nothing.clone()).is_some_and(|p| !p.set.is_empty());
         state.suspects.remove(server);
         self.look(&state);
-        was
+        let kept = self.keeper.get().is_some_and(|k| k.keep(server, &nothing));
+        if kept { Ok(was) } else { Err(NotPinned::NotKept) }
     }
 
-    /// The pin in force.
+    /// When something of a server was last approved, where that is in force.
     #[must_use]
-    pub fn pinned(&self, server: &ServerId) -> Option<Pin> {
-        lock(&self.state).pins.get(server).cloned()
+    pub fn approved(&self, server: &ServerId) -> Option<Millis> {
+        lock(&self.state).pins.get(server).filter(|p| !p.set.is_empty()).map(|p| p.at)
     }
 
     /// Forgets what servers declared that are not among these any more; their pins stay.
@@ -281,6 +284,7 @@ impl Pins {
 impl View {
     fn barred(&self, name: &str, digest: &Digest, steers: bool, whole: bool) -> Option<Barred> {
         match self.pinned.get(name) {
+            None if self.pinned.is_empty() => Some(Barred::Unapproved),
             None => Some(Barred::New),
             Some(pinned) if pinned != digest => Some(Barred::Changed),
             Some(_) if self.changed && whole => Some(Barred::ServerChanged),
@@ -293,7 +297,9 @@ impl View {
 impl State {
     /// Looks whether a server declares what is not as approved. One that is gone is no danger.
     fn suspect(&mut self, id: &ServerId, now: Millis) -> Option<PinEvent> {
-        let (pin, seen) = (self.pins.get(id)?, self.seen.get(id)?);
+        // Where nothing is approved, nothing changes that was.
+        let pin = self.pins.get(id).filter(|p| !p.set.is_empty())?;
+        let seen = self.seen.get(id)?;
         let same = |t: &&Tool| pin.set.tool(t.name()).is_some_and(|p| p.digest() == t.digest());
         let count = seen.set.tools().filter(|t| !same(t)).count() as u64;
         if count == 0 {
@@ -361,7 +367,7 @@ impl State {
         let mut review = Review {
             digest: Digest::default(),
             set: seen.set.clone(),
-            approved: pin.map(|p| p.at),
+            approved: pin.filter(|p| !p.set.is_empty()).map(|p| p.at),
             changes,
             meanwhile,
             signs,
