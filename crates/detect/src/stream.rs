@@ -107,8 +107,8 @@ impl StreamScan {
     fn settle(&mut self, closed: bool) -> Step {
         let floor = self.clear - self.base;
         let seen = self.detectors.window(&self.buffer, self.kind, self.guards, floor, closed);
+        let safe = if closed { self.buffer.len() } else { self.safe(seen.open_from, floor, &seen.raw) };
         let all = resolve(seen.raw.clone());
-        let safe = if closed { self.buffer.len() } else { self.safe(seen.open_from, floor, &all) };
         let settled: Vec<Raw> = seen.raw.into_iter().filter(|r| r.finding.range.start < safe).collect();
         self.score.add(&settled);
         let base = self.base;
@@ -124,12 +124,14 @@ impl StreamScan {
         self.release(findings)
     }
 
-    /// The furthest place that nothing is open across: a token's start, inside no finding.
-    fn safe(&self, open_from: usize, floor: usize, findings: &[Finding]) -> usize {
+    /// The furthest place that nothing is open across: a token's start, inside no match. The matches are those
+    /// before [`resolve`]: one that gives way to what the last token looks like now is a finding after all when the
+    /// token grows into something else.
+    fn safe(&self, open_from: usize, floor: usize, raw: &[Raw]) -> usize {
         let mut safe = self.token_start(self.buffer.len().min(open_from), floor);
         loop {
-            let inside = findings.iter().filter(|f| f.range.start < safe && safe < f.range.end);
-            match inside.map(|f| f.range.start).min() {
+            let ranges = raw.iter().filter(|r| !r.silent).map(|r| &r.finding.range);
+            match ranges.filter(|r| r.start < safe && safe < r.end).map(|r| r.start).min() {
                 Some(start) => safe = self.token_start(start, floor),
                 None => return safe,
             }
