@@ -112,6 +112,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::scan::Catalogue,
     },
+    /// Known vulnerabilities: import OSV data, and look up every package that is there.
+    Advisories {
+        #[command(subcommand)]
+        command: crate::supply::Advisories,
+    },
     /// Evidence packs for auditors: list controls, query, export, verify.
     Evidence {
         #[command(subcommand)]

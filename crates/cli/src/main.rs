@@ -23,6 +23,7 @@ mod records;
 mod scan;
 mod serve;
 mod servers;
+mod supply;
 mod witness;
 
 use args::{Cli, Command};
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::audit(&root, &command),
         Command::Scan(options) => scan::scan(&options),
         Command::Catalogue { command } => scan::catalogue(&command),
+        Command::Advisories { command } => supply::advisories(&root, &command),
         Command::Evidence { command } => evidence::evidence(&root, &command),
         Command::Posture(options) => posture::posture(&root, &options),
         Command::Witness { command } => witness::witness(&root, &command),

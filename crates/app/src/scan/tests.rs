@@ -15,6 +15,7 @@ fn options() -> ScanOptions {
         baseline: None,
         no_ignore: false,
         threads: 2,
+        packages: false,
         least: 400,
         dormant_days: 90,
         now: 1_795_600_800_000,

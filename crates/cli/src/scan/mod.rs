@@ -73,6 +73,7 @@ fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
         baseline: options.baseline.clone(),
         no_ignore: options.no_ignore,
         threads: options.threads,
+        packages: false,
         least: options.min_confidence,
         dormant_days: options.dormant_days,
         now: i64::try_from(SystemClock::new().now()).unwrap_or(i64::MAX),
