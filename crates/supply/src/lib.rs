@@ -10,7 +10,10 @@
 //! reader is bounded, whatever it is fed. What cannot be decided is said so, and is never "not affected". What it
 //! deliberately does not do: unpack, sign, walk or print; `app` and `cli` do.
 
+pub mod bom;
+pub mod gate;
 pub mod osv;
+pub mod report;
 pub mod version;
 
 pub use version::{Ecosystem, Scheme};

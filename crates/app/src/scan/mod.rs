@@ -19,7 +19,7 @@ use crate::error::AppError;
 use cordon_inventory::asset::legible;
 use cordon_inventory::code::{Dependency, FileKind, dependencies};
 use cordon_inventory::logs::{Counts, Format, Usage};
-use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, declared};
+use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, declared};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,6 +40,8 @@ pub struct ScanOptions {
     pub machine: Option<PathBuf>,
     /// Also look which known ports listen.
     pub ports: bool,
+    /// Bills of materials (CycloneDX, SPDX): what they list is seen.
+    pub boms: Vec<PathBuf>,
     /// The operator's `inventory.toml`.
     pub declared: Option<PathBuf>,
     /// An earlier scan.
@@ -149,6 +151,23 @@ impl Shared {
         }
     }
 
+    /// Keeps a bill's packages, where packages are asked for.
+    fn listed(&self, place: &str, parts: &[cordon_supply::bom::Part]) {
+        let Some(all) = self.packages.as_ref() else { return };
+        let place: Arc<str> = place.into();
+        let each = cordon_supply::bom::packages(parts).into_iter().take(MAX_PACKAGES).map(|p| PackageAt {
+            package: Dependency {
+                ecosystem: p.ecosystem.name(),
+                name: p.name,
+                version: p.version,
+                requirement: p.requirement,
+                line: 0,
+            },
+            place: place.clone(),
+        });
+        all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(each);
+    }
+
     fn found(&self, found: Vec<Sighting>) {
         if !found.is_empty() {
             self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(found);
@@ -182,6 +201,19 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     }
     if let Some(root) = &options.machine {
         machine::look(root, options.ports, &shared);
+    }
+    for path in &options.boms {
+        let mut sink = Sink::new(&path.to_string_lossy());
+        let parts = crate::supply::read_bom(path)?;
+        cordon_supply::bom::sightings(&parts, &mut sink);
+        if sink.overflow {
+            shared.note(format!(
+                "{}: lists more of AI than one file may give; the rest is left out",
+                sink.place()
+            ));
+        }
+        shared.listed(sink.place(), &parts);
+        shared.found(sink.found);
     }
     let mut usage = Usage::default();
     let logs = logs::read_all(options, &mut usage, &shared, progress)?;

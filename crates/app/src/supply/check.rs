@@ -1,7 +1,6 @@
 //! `cordon advisories check`: what is there against what is known, and what was called first.
 
-use super::packages::{self, Places};
-use super::{snapshot, used};
+use super::{packages, snapshot, used};
 use crate::error::AppError;
 use crate::scan::{ScanOptions, scan};
 use cordon_supply::Ecosystem;
@@ -14,8 +13,6 @@ use std::path::Path;
 pub struct Question {
     /// What is looked through.
     pub scan: ScanOptions,
-    /// Packages that came another way (a bill of materials), each with where it stands.
-    pub more: Vec<(Package, String)>,
     /// Calls through the gateway are looked for over so many days.
     pub used_days: u64,
     /// Now, in milliseconds since 1970.
@@ -62,17 +59,9 @@ pub fn check(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Checked, AppError> {
     let (advisories, about) = snapshot::open(root)?;
-    let nothing = question.scan.paths.is_empty() && question.scan.machine.is_none();
-    let mut notes = Vec::new();
-    let mut all = Places::new();
-    if !nothing {
-        let scanned = scan(&question.scan, progress)?;
-        all = packages::of_scan(&scanned);
-        notes = scanned.notes;
-    }
-    for (package, place) in &question.more {
-        packages::add(&mut all, package.clone(), place.clone());
-    }
+    let scanned = scan(&question.scan, progress)?;
+    let mut all = packages::of_scan(&scanned);
+    let mut notes = scanned.notes;
     let (servers, ledger) = match crate::load::load(root) {
         Ok(loaded) => (used::servers(&loaded.config), true),
         // Advisories can be checked where no gateway runs; that is said, not taken for "not called".
