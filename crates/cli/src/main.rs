@@ -72,6 +72,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scan(options) => scan::scan(&options),
         Command::Catalogue { command } => scan::catalogue(&command),
         Command::Advisories { command } => supply::advisories(&root, &command),
+        Command::Bom(options) => supply::bom(&options),
+        Command::Gate(options) => supply::gate(&root, &options),
         Command::Evidence { command } => evidence::evidence(&root, &command),
         Command::Posture(options) => posture::posture(&root, &options),
         Command::Witness { command } => witness::witness(&root, &command),

@@ -15,6 +15,31 @@ use std::collections::BTreeMap;
 /// Sorts of packages that decide what an agent does, or run it.
 const FRAMEWORKS: [&str; 6] = ["framework", "guardrail", "memory", "rag", "training", "coding"];
 
+/// Every rule.
+pub const RULES: [&str; 15] = [
+    "forbidden",
+    "new-agent",
+    "new-framework",
+    "new-image",
+    "new-instructions",
+    "new-model",
+    "new-package",
+    "new-service",
+    "new-tool-server",
+    "permission-added",
+    "permission-widened",
+    "risk",
+    "secret",
+    "tool-server-changed",
+    "vulnerable",
+];
+
+/// Whether there is such a rule.
+#[must_use]
+pub fn is_rule(name: &str) -> bool {
+    RULES.contains(&name)
+}
+
 /// What each rule is about.
 #[must_use]
 pub fn title(rule: &str) -> &'static str {

@@ -132,7 +132,7 @@ impl Dropped {
             if !entry.is_file() || !name.ends_with(".json") {
                 continue;
             }
-            let packed = entry.compressed_size();
+            let (packed, told) = (entry.compressed_size(), entry.size());
             bytes.clear();
             let most = (MAX_RECORD as u64).max(RATIO_FROM).min(room) + 1;
             if let Err(error) = entry.take(most).read_to_end(&mut bytes) {
@@ -141,6 +141,8 @@ impl Dropped {
             }
             let size = bytes.len() as u64;
             room = room.checked_sub(size).ok_or_else(|| bomb(place, &name))?;
+            // What it says of its size may lie low; what was read does not.
+            let size = size.max(told);
             if size > RATIO_FROM && size / packed.max(1) > MAX_RATIO {
                 return Err(bomb(place, &name));
             }

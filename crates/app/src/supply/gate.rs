@@ -2,9 +2,9 @@
 
 use super::{packages, permissions, snapshot};
 use crate::error::AppError;
-use crate::scan::{ScanOptions, scan};
+use crate::scan::{ScanOptions, Scanned, scan};
 use cordon_inventory::asset::legible;
-use cordon_inventory::{AssetKind, Baseline, Drift};
+use cordon_inventory::{Asset, AssetKind, Baseline, Drift};
 use cordon_supply::gate;
 use cordon_supply::osv::{Level, Package};
 use cordon_supply::report::{Entry, Rule, Weight};
@@ -51,7 +51,10 @@ pub fn gate(root: &Path, asked: &Gate, progress: &(dyn Fn(&str) + Sync)) -> Resu
         let mut base = scan(&options, progress)?;
         base_packages = versions(&base);
         now.notes.append(&mut base.notes);
-        now.drift = Some(drift(&base, &now)?);
+        let [path] = asked.scan.paths.as_slice() else {
+            return Err(AppError::Supply("a base tree is compared with one tree: name one path".to_owned()));
+        };
+        now.drift = Some(drift(base.inventory.assets, (tree, path), &now)?);
     }
     let mut entries = gate::assets(&now.inventory, now.drift.as_deref());
     if let Some((before, after)) = &asked.manifests {
@@ -74,11 +77,16 @@ pub fn gate(root: &Path, asked: &Gate, progress: &(dyn Fn(&str) + Sync)) -> Resu
     Ok(Gated { entries, added, about, notes: now.notes })
 }
 
-/// A tree's scan as a base: through the same lines as a baseline's file.
-fn drift(base: &crate::scan::Scanned, now: &crate::scan::Scanned) -> Result<Vec<Drift>, AppError> {
+/// A tree's scan as a base: through the same lines as a baseline's file. What is known by its file is known by its place
+/// within the tree.
+fn drift(base: Vec<Asset>, (from, to): (&Path, &Path), now: &Scanned) -> Result<Vec<Drift>, AppError> {
+    let (from, to) = (root_of(from), root_of(to));
     let mut lines = String::from("{\"t\":\"summary\"}\n");
-    for asset in &base.inventory.assets {
-        let text = serde_json::to_string(asset).map_err(|e| AppError::Supply(e.to_string()))?;
+    for mut asset in base {
+        if let Some(rest) = asset.id.key.strip_prefix(&from) {
+            asset.id.key = format!("{to}{rest}");
+        }
+        let text = serde_json::to_string(&asset).map_err(|e| AppError::Supply(e.to_string()))?;
         lines.push_str(&text.replacen('{', "{\"t\":\"asset\",", 1));
         lines.push('\n');
     }
@@ -86,7 +94,17 @@ fn drift(base: &crate::scan::Scanned, now: &crate::scan::Scanned) -> Result<Vec<
     Ok(baseline.drift(&now.inventory))
 }
 
-fn versions(scanned: &crate::scan::Scanned) -> BTreeSet<Package> {
+/// What stands before the place of each file of a tree, as a scan names it.
+fn root_of(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    let text = text.strip_prefix("./").unwrap_or(&text).trim_end_matches('/');
+    match text {
+        "" | "." => String::new(),
+        text => format!("{text}/"),
+    }
+}
+
+fn versions(scanned: &Scanned) -> BTreeSet<Package> {
     packages::of_scan(scanned).into_keys().collect()
 }
 
@@ -94,7 +112,7 @@ fn versions(scanned: &crate::scan::Scanned) -> BTreeSet<Package> {
 /// assets alone, the packages of its assets that did not change are taken to be there.
 fn vulnerable(
     root: &Path,
-    now: &crate::scan::Scanned,
+    now: &Scanned,
     base: &BTreeSet<Package>,
     asked: &Gate,
     least: Option<Level>,

@@ -1,10 +1,14 @@
-//! `advisories`: what is known against what is there.
+//! `advisories`, `gate` and `bom`: what is known against what is there, what a change adds, what it all is.
 
 mod args;
+mod bom;
 mod files;
+mod gate;
 mod show;
 
-pub(crate) use args::Advisories;
+pub(crate) use args::{Advisories, Bom, Gate};
+pub(crate) use bom::bom;
+pub(crate) use gate::gate;
 
 use crate::output;
 use args::{Check, FailOn};
@@ -12,6 +16,7 @@ use cordon_app::SystemClock;
 use cordon_app::scan::ScanOptions;
 use cordon_app::supply::{self, About, Found, Question};
 use cordon_supply::osv::Level;
+use cordon_supply::report::Entry;
 use cordon_types::{Clock as _, time};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -95,9 +100,9 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
             machine: options.machine.then(|| options.root.clone()),
             no_ignore: options.no_ignore,
             threads: options.threads,
+            boms: options.bom.clone(),
             ..packages(now)
         },
-        more: Vec::new(),
         used_days: options.used_days,
         now,
     };
@@ -109,16 +114,22 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
     } else {
         show::table(&checked, options.used_days, now);
     }
+    let entries: Vec<Entry> = checked.found.iter().map(show::entry).collect();
+    files::reports(&entries, "cordon advisories", options.sarif.as_deref(), options.junit.as_deref())?;
     if stale {
-        output::note(&format!(
-            "note: the advisories are STALE: the newest is {} days old; import newer ones with `cordon advisories import`",
-            checked.about.days_old(now)
-        ));
+        say_stale(&checked.about, now);
     }
     for note in &checked.notes {
         output::note(&format!("note: {note}"));
     }
     Ok(if fails(&checked.found, stale, &options.fail_on) { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+fn say_stale(about: &About, now: u64) {
+    output::note(&format!(
+        "note: the advisories are STALE: the newest is {} days old; import newer ones with `cordon advisories import`",
+        about.days_old(now)
+    ));
 }
 
 /// A scan for packages, of nothing yet.
@@ -131,6 +142,7 @@ fn packages(now: u64) -> ScanOptions {
         ports: false,
         declared: None,
         baseline: None,
+        boms: Vec::new(),
         no_ignore: false,
         threads: 0,
         packages: true,

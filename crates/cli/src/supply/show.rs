@@ -4,6 +4,7 @@ use super::{as_json, day};
 use crate::output;
 use cordon_app::supply::{Checked, Found};
 use cordon_supply::osv::Package;
+use cordon_supply::report::{Entry, Rule, Weight};
 use cordon_types::time;
 use serde_json::{Value, json};
 
@@ -32,6 +33,25 @@ fn line(found: &Found) -> Value {
         "severity": hit.severity.level, "score": score, "vector": hit.severity.vector, "summary": hit.summary,
         "fixed": hit.fixed, "doubt": hit.doubt, "used": used, "places": found.places,
     })
+}
+
+/// As a pipeline reads it: what holds for sure is an error, what may hold a warning.
+pub(super) fn entry(found: &Found) -> Entry {
+    let hit = &found.hit;
+    let used = found
+        .used
+        .as_ref()
+        .map_or_else(String::new, |u| format!("; called {} times through the gateway", u.calls));
+    let doubt = hit.doubt.map_or_else(String::new, |d| format!("; possible: {}", d.words()));
+    let fixed = hit.fixed.as_ref().map_or_else(|| "no fix is named".to_owned(), |v| format!("fixed in {v}"));
+    Entry {
+        rule: Rule { id: hit.id.clone(), title: hit.summary.clone() },
+        weight: if hit.doubt.is_none() { Weight::Error } else { Weight::Warning },
+        subject: named(&found.package),
+        message: format!("{} ({fixed}{doubt}{used})", hit.summary),
+        places: found.places.clone(),
+        severity: Some(hit.severity.clone()),
+    }
 }
 
 /// A title, and what belongs below it.
@@ -68,7 +88,12 @@ pub(super) fn table(checked: &Checked, days: u64, now: u64) {
 fn row(found: &Found) {
     let hit = &found.hit;
     let level = hit.severity.level.map_or("unrated", |l| l.name());
-    output::line(&format!("  {level:<8}  {:<20}  {}  {}", hit.id, named(&found.package), hit.summary));
+    output::line(&format!(
+        "  {level:<8}  {:<20}  {}  {}",
+        hit.id,
+        named(&found.package),
+        short(&hit.summary)
+    ));
     let indent = " ".repeat(12);
     if let Some(doubt) = hit.doubt {
         output::line(&format!("{indent}possible: {}", doubt.words()));
@@ -95,4 +120,14 @@ fn row(found: &Found) {
 pub(super) fn named(package: &Package) -> String {
     let version = package.version.as_deref().or(package.requirement.as_deref()).unwrap_or("(no version)");
     format!("{}/{} {version}", package.ecosystem.name(), package.name)
+}
+
+/// The beginning of a line that would not fit.
+fn short(text: &str) -> String {
+    const MOST: usize = 90;
+    if text.chars().count() <= MOST {
+        text.to_owned()
+    } else {
+        text.chars().take(MOST).chain(['\u{2026}']).collect()
+    }
 }
