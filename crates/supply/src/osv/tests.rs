@@ -34,6 +34,14 @@ fn listed_versions_come_first_and_ranges_after_them() {
     let expected =
         [("1.0.0", YES), ("v1.0", YES), ("2.0RC1", YES), ("2.0", NOT), ("3.0.5", YES), ("3.1", NOT)];
     check("PyPI", both, &expected);
+    // PYSEC-2023-177 (gevent) lists the very version in which it says that it is fixed; PYSEC-2008-3 (cherrypy) one that
+    // is no version of Python's.
+    let gevent = json!({
+        "versions": ["23.9.0", "23.9.0.post1"],
+        "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "23.9.0"}]}],
+    });
+    check("PyPI", gevent, &[("23.9.0", YES), ("23.9.0.post1", YES), ("23.9.1", NOT)]);
+    check("PyPI", json!({"versions": ["2.0.0-final"]}), &[("2.0.0-final", YES)]);
     // A version that is none of its scheme is listed by its very text.
     check("PyPI", json!({"versions": ["2004d-odd"]}), &[("2004d-odd", YES), ("2004e-odd", NOT)]);
 }
