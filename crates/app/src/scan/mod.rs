@@ -202,19 +202,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     if let Some(root) = &options.machine {
         machine::look(root, options.ports, &shared);
     }
-    for path in &options.boms {
-        let mut sink = Sink::new(&path.to_string_lossy());
-        let parts = crate::supply::read_bom(path)?;
-        cordon_supply::bom::sightings(&parts, &mut sink);
-        if sink.overflow {
-            shared.note(format!(
-                "{}: lists more of AI than one file may give; the rest is left out",
-                sink.place()
-            ));
-        }
-        shared.listed(sink.place(), &parts);
-        shared.found(sink.found);
-    }
+    bills(&options.boms, &shared)?;
     let mut usage = Usage::default();
     let logs = logs::read_all(options, &mut usage, &shared, progress)?;
     if usage.beyond > 0 {
@@ -225,13 +213,6 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         ));
     }
     let Shared { found, packages, notes, more_notes, files, read, bytes } = shared;
-    let mut packages =
-        packages.map_or_else(Vec::new, |p| p.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    packages.sort_by(|a, b| {
-        let key =
-            |p: &PackageAt| (p.package.ecosystem, p.package.name.clone(), p.place.clone(), p.package.line);
-        key(a).cmp(&key(b))
-    });
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     // Threads give in any order; the same tree gives the same inventory.
     found.sort_by(|a, b| (&a.id, &a.evidence).cmp(&(&b.id, &b.evidence)));
@@ -247,7 +228,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     Ok(Scanned {
         drift: baseline.map(|b| b.drift(&inventory)),
         inventory,
-        packages,
+        packages: sorted(packages),
         logs,
         files: files.into_inner(),
         read: read.into_inner(),
@@ -255,6 +236,36 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         notes,
         more_notes: more_notes.into_inner(),
     })
+}
+
+/// What bills of materials list.
+fn bills(paths: &[PathBuf], shared: &Shared) -> Result<(), AppError> {
+    for path in paths {
+        let mut sink = Sink::new(&path.to_string_lossy());
+        let parts = crate::supply::read_bom(path)?;
+        cordon_supply::bom::sightings(&parts, &mut sink);
+        if sink.overflow {
+            shared.note(format!(
+                "{}: lists more of AI than one file may give; the rest is left out",
+                sink.place()
+            ));
+        }
+        shared.listed(sink.place(), &parts);
+        shared.found(sink.found);
+    }
+    Ok(())
+}
+
+/// Threads give in any order.
+fn sorted(packages: Option<Mutex<Vec<PackageAt>>>) -> Vec<PackageAt> {
+    let mut packages =
+        packages.map_or_else(Vec::new, |p| p.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+    packages.sort_by(|a, b| {
+        let key =
+            |p: &PackageAt| (p.package.ecosystem, p.package.name.clone(), p.place.clone(), p.package.line);
+        key(a).cmp(&key(b))
+    });
+    packages
 }
 
 /// A file of the operator's own.

@@ -1,9 +1,9 @@
 //! Which packages were called through the gateway: tool servers that it starts by a command that names a package
 //! (`npx`, `uvx`, ...), and the calls of their tools in the ledger.
 //!
-//! What always holds: a call counts only where it was let through; figures, no content. A server that is reached by an
-//! address names no package, and a library inside a program is not seen here: what is not known is not counted as
-//! unused, it is not said.
+//! What always holds: a call counts only where it was let through, also where a denial was only recorded; figures, no
+//! content. What it does not do: know of a server that is reached by an address, or of a library inside a program; such
+//! use is not said to be none.
 
 use crate::data::verifier_key;
 use crate::error::AppError;
@@ -77,7 +77,10 @@ pub(super) fn used(
     let filter = Filter { from: Some(from), ..Filter::default() };
     for shown in show(&volume, &key, &filter)? {
         let Some(Record::Intent(intent)) = shown?.record else { continue };
-        let called = intent.call.as_ref().is_some_and(|_| intent.judged.decision == Decision::Allowed);
+        let called = intent
+            .call
+            .as_ref()
+            .is_some_and(|_| matches!(intent.judged.decision, Decision::Allowed | Decision::Observed));
         let server = intent.upstream.as_ref().and_then(|id| by_id.get(id.as_str()));
         let Some(server) = server.filter(|_| called) else { continue };
         let package = &server.package;
