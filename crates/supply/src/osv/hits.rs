@@ -133,24 +133,44 @@ fn holds(entries: &[&Affected], package: &Package) -> Option<Option<Doubt>> {
     })
 }
 
-/// A manifest's range: possible where it admits a version that is affected, or where that cannot be told.
+/// A manifest's range: possible where it admits a version that is affected, or where that cannot be told. What is tried:
+/// the versions of the record, the range's own bounds, and what comes right after each.
 fn of_range(affected: &Affected, range: &str) -> Answer {
     let ecosystem = affected.ecosystem;
-    let mut unknown = false;
-    // The range's own bounds are tried too: `^1.2.0` may admit what no record lists by name.
-    let own = range
-        .split([',', ' ', '|', '[', ']', '(', ')'])
-        .map(|p| p.trim_start_matches(['^', '~', '<', '>', '=', '!', 'v']).trim());
-    for version in affected.edges().chain(own).filter(|v| !v.is_empty()) {
-        match admits(ecosystem, range, version) {
-            Admits::Yes if affected.affects(version) != Answer::NotAffected => {
-                return Answer::Possible(Doubt::RangeAdmits);
-            }
-            Admits::Unknown => unknown |= ecosystem.scheme().parse(version).is_some(),
-            _ => {}
+    let possible = Answer::Possible(Doubt::RangeAdmits);
+    let own = range.split([',', ' ', '|', '[', ']', '(', ')']).map(version_in).filter(|v| !v.is_empty());
+    let bounds: Vec<String> = affected.edges().map(str::to_owned).chain(own).collect();
+    let after = bounds.iter().filter_map(|b| next(b));
+    let mut admitted = false;
+    for version in bounds.iter().cloned().chain(after) {
+        match admits(ecosystem, range, &version) {
+            Admits::Yes if affected.affects(&version) != Answer::NotAffected => return possible,
+            Admits::Yes => admitted = true,
+            // A bound that is a version, and a range that cannot be read.
+            Admits::Unknown if ecosystem.scheme().parse(&version).is_some() => return possible,
+            Admits::Unknown | Admits::No => {}
         }
     }
-    if unknown { Answer::Possible(Doubt::RangeAdmits) } else { Answer::NotAffected }
+    // A range that admits nothing that was tried was not understood well enough to say no.
+    if admitted { Answer::NotAffected } else { possible }
+}
+
+/// The version in a part of a range: `^1.x` is `1.0`.
+fn version_in(part: &str) -> String {
+    let part = part.trim().trim_start_matches(['^', '~', '<', '>', '=', '!', 'v']).trim();
+    let parts: Vec<&str> =
+        part.split('.').map(|p| if matches!(p, "x" | "X" | "*") { "0" } else { p }).collect();
+    parts.join(".")
+}
+
+/// With the last of its three numbers raised by one.
+fn next(version: &str) -> Option<String> {
+    let digits = version.trim().trim_start_matches('v');
+    let mut numbers: Vec<u64> = digits.split('.').take(3).map_while(|p| p.parse().ok()).collect();
+    numbers.resize(3, 0);
+    let last = numbers.last_mut()?;
+    *last = last.checked_add(1)?;
+    Some(numbers.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
 }
 
 /// The lowest `fixed` after the version.

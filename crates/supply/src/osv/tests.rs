@@ -201,6 +201,53 @@ fn what_only_a_manifest_asks_for_is_possible_where_its_range_admits_an_affected_
 }
 
 #[test]
+fn each_registry_reads_its_own_ranges() {
+    let bad = |ecosystem: Ecosystem, fixed: &str, range: &str| {
+        let record = json!({"id": "X", "affected": [{
+            "package": {"ecosystem": ecosystem.osv(), "name": "g:p"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}],
+        }]});
+        let mut all = Advisories::default();
+        all.add(read(record.to_string().as_bytes()).unwrap()).unwrap();
+        let requirement = Some(range.to_owned());
+        !all.hits(&Package { ecosystem, name: "g:p".to_owned(), version: None, requirement }).is_empty()
+    };
+    use Ecosystem as E;
+    for (ecosystem, range, want) in [
+        (E::Npm, "^1.2.0", true),
+        (E::Npm, "^5.0.0", false),
+        (E::Npm, ">=1.0.0 <1.9.0 || >=5", true),
+        (E::Npm, "1.x", true),
+        (E::Npm, ">1.0.0 <2", true),
+        (E::Cargo, ">1.0.0, <3", true),
+        (E::PyPi, ">1.0,<2", true),
+        (E::Npm, "5 - 6", false),
+        (E::Npm, "*", true),
+        (E::Npm, "latest", true),
+        (E::Cargo, "1.4", true),
+        (E::Cargo, "=2.0.0", false),
+        (E::Cargo, ">=0.3, <0.5", true),
+        (E::PyPi, "==1.*", true),
+        (E::PyPi, ">=2.0rc1", true),
+        (E::PyPi, ">=2.0", false),
+        (E::Maven, "[1.0,2.0)", true),
+        (E::Maven, "[2.0,3.0]", false),
+        (E::Maven, "(,1.0],[5.0,)", true),
+        (E::Maven, "${x.version}", true),
+        (E::RubyGems, "~> 1.2", true),
+        (E::RubyGems, "~> 2.1", false),
+        (E::NuGet, ">= 2.0", false),
+        (E::Go, ">= v1.0.0", true),
+    ] {
+        assert_eq!(
+            bad(ecosystem, if ecosystem == E::PyPi { "2.0" } else { "2.0.0" }, range),
+            want,
+            "{ecosystem:?} {range}"
+        );
+    }
+}
+
+#[test]
 fn scores() {
     let of = |vector: &str| {
         let record = json!({"id": "X", "severity": [{"type": "CVSS_V3", "score": vector}]});

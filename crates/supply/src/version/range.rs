@@ -55,12 +55,21 @@ fn python(requirement: &str, version: &str) -> Option<bool> {
 /// npm's ranges: `^`, `~`, `x`, hyphens, `||`. A tag (`latest`), a path or an address is none.
 fn npm(requirement: &str, version: &str) -> Option<bool> {
     let range = nodejs_semver::Range::parse(requirement).ok()?;
-    Some(range.satisfies(&nodejs_semver::Version::parse(version).ok()?))
+    Some(range.satisfies(&nodejs_semver::Version::parse(whole(version)).ok()?))
 }
 
 fn cargo(requirement: &str, version: &str) -> Option<bool> {
     let range = semver::VersionReq::parse(requirement).ok()?;
-    Some(range.matches(&semver::Version::parse(version).ok()?))
+    Some(range.matches(&semver::Version::parse(&whole(version)).ok()?))
+}
+
+/// With the three numbers that the readers of ranges insist on: advisories write `0` and `v1.2`.
+fn whole(version: &str) -> String {
+    let version = version.trim().trim_start_matches(['v', '=']);
+    let end = version.find(['-', '+']).unwrap_or(version.len());
+    let (core, rest) = version.split_at_checked(end).unwrap_or((version, ""));
+    let missing = 3_usize.saturating_sub(core.split('.').count());
+    format!("{core}{}{rest}", ".0".repeat(missing))
 }
 
 /// Maven's ranges, `[1.0,2.0)`; a bare version is a wish that the nearest declaration fulfils, so: itself.
