@@ -285,7 +285,9 @@ impl Advisory {
         put("summary", json!(self.summary));
         put("affected", json!(affected));
         if self.withdrawn {
-            put("withdrawn", json!(self.modified));
+            // When is not kept, only that it was; an empty text would say that it was not.
+            let when = if self.modified.trim().is_empty() { "0001-01-01T00:00:00Z" } else { &self.modified };
+            put("withdrawn", json!(when));
         }
         if let Some(vector) = &self.severity.vector {
             put("severity", json!([{"type": "CVSS", "score": vector}]));

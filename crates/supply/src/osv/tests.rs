@@ -281,6 +281,9 @@ fn what_is_no_record_is_refused() {
     let many = format!(r#"{{"id":"X","affected":[{}]}}"#, vec!["{}"; 20_001].join(","));
     assert_eq!(read(many.as_bytes()), Err(RecordError::TooMany("packages")));
     assert_eq!(read(&vec![b' '; MAX_RECORD + 1]), Err(RecordError::TooLarge));
+    // Taken back stays taken back, also without a date; a fuzzer found that it did not.
+    let back = read(br#"{"id":"X","withdrawn":"c"}"#).unwrap();
+    assert_eq!(read(back.to_json().to_string().as_bytes()), Ok(back));
     // Other registries' packages are passed over, not an error.
     let other = r#"{"id":"X","affected":[{"package":{"ecosystem":"Debian:12","name":"x"}}]}"#;
     assert!(read(other.as_bytes()).unwrap().affected.is_empty());
