@@ -198,7 +198,8 @@ pub fn read(bytes: &[u8]) -> Result<Advisory, RecordError> {
         return Err(RecordError::TooLarge);
     }
     let raw: Raw = serde_json::from_slice(bytes).map_err(|e| RecordError::Shape(e.to_string()))?;
-    if raw.id.trim().is_empty() {
+    let id = clipped(raw.id).trim().to_owned();
+    if id.is_empty() {
         return Err(RecordError::NoId);
     }
     let affected = raw.affected.unwrap_or_default();
@@ -216,8 +217,8 @@ pub fn read(bytes: &[u8]) -> Result<Advisory, RecordError> {
     Ok(Advisory {
         modified: clipped(raw.modified),
         withdrawn: raw.withdrawn.is_some_and(|w| !w.trim().is_empty()),
-        aliases: aliases.into_iter().map(clipped).filter(|a| *a != raw.id).collect(),
-        id: clipped(raw.id),
+        aliases: aliases.into_iter().map(clipped).filter(|a| *a != id).collect(),
+        id,
         summary: clipped(summary),
         severity,
         affected: affected.into_iter().filter_map(one).collect::<Result<_, _>>()?,
@@ -233,7 +234,8 @@ fn text(value: &Value) -> String {
 fn one(raw: RawAffected) -> Option<Result<Affected, RecordError>> {
     let package = raw.package?;
     let ecosystem = Ecosystem::from_osv(package.ecosystem.trim())?;
-    if package.name.trim().is_empty() {
+    let name = ecosystem.canonical(clipped(package.name).trim());
+    if name.is_empty() {
         return None;
     }
     let versions = raw.versions.unwrap_or_default();
@@ -253,7 +255,7 @@ fn one(raw: RawAffected) -> Option<Result<Affected, RecordError>> {
         known(&raw.database_specific).or_else(|| raws.iter().find_map(|r| known(&r.database_specific)));
     Some(Ok(Affected {
         ecosystem,
-        name: ecosystem.canonical(package.name.trim()),
+        name,
         versions: versions.iter().map(text).map(clipped).collect(),
         ranges: raws.into_iter().map(range).collect(),
         last_known,

@@ -284,6 +284,8 @@ fn what_is_no_record_is_refused() {
     // Taken back stays taken back, also without a date; a fuzzer found that it did not.
     let back = read(br#"{"id":"X","withdrawn":"c"}"#).unwrap();
     assert_eq!(read(back.to_json().to_string().as_bytes()), Ok(back));
+    // An id of nothing that shows is none.
+    assert_eq!(read("{\"id\":\"\u{200b}\"}".as_bytes()), Err(RecordError::NoId));
     // Other registries' packages are passed over, not an error.
     let other = r#"{"id":"X","affected":[{"package":{"ecosystem":"Debian:12","name":"x"}}]}"#;
     assert!(read(other.as_bytes()).unwrap().affected.is_empty());
