@@ -288,6 +288,7 @@ impl Parts {
             issued: Arc::new(Issued::new(*custody::fresh_key())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
             calls: Arc::default(),
+            differences: Arc::default(),
             held: Arc::new(Nobody),
             binding_key: binding_key(&users),
         };
@@ -307,6 +308,7 @@ impl Parts {
             catalogue: loaded.catalogue.clone(),
             tool_killed: Arc::new(|_| true),
             servers: BTreeSet::new(),
+            staged: None,
             lasting: lasting.clone(),
         };
         let shared = Arc::new(Shared {

@@ -99,14 +99,22 @@ pub fn judge(
     let flow = origins.and_then(|o| Some(flow(o, rule?, &arguments, tally.turn)));
     facts.flow = flow;
     facts.arguments = Some(arguments);
-    let verdict = gate.policy.authorize(&Query {
+    let question = Query {
         agent: &caller.agent,
         on_behalf: caller.on_behalf,
         action: Action::ToolCall,
         resource: Resource::Tool { name: call.tool },
         facts,
         now,
-    });
+    };
+    let verdict = gate.policy.authorize(&question);
+    // What the tool gateway judges again is compared there.
+    if let Some(staged) = gate.staged_for(&caller.agent).filter(|_| !call.judged_again) {
+        let other = staged.policy.manifest(&caller.agent).and_then(|m| m.tool(call.tool));
+        let arguments = question.facts.arguments.as_ref();
+        let beside = origins.and_then(|o| Some(self::flow(o, other?, arguments?, tally.turn)));
+        gate.call_differs(staged, &question, &verdict, beside);
+    }
     facts.flow = None;
     let arguments = facts.arguments.take().unwrap_or_default();
     let permit = match verdict {

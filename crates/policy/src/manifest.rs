@@ -5,7 +5,9 @@
 
 use crate::predicate::ArgumentRule;
 use cordon_tools::limits::{Hours, Rate};
-use cordon_types::{AgentId, Class, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
+use cordon_types::{AgentId, Class, Digest, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
+
+use sha2::{Digest as _, Sha256};
 
 mod fields;
 mod read;
@@ -278,6 +280,14 @@ impl ToolRule {
         let limits = self.args.iter().flatten();
         limits.chain(self.target.iter().flatten()).chain(&self.cleared).map(|a| a.argument.as_str())
     }
+
+    /// The limits on its arguments in one line; `None`: there are none.
+    #[must_use]
+    pub fn described_arguments(&self) -> Option<String> {
+        let rules = self.args.as_ref()?;
+        let text = crate::compile::described_rules(rules, self.other_args);
+        Some(text.strip_prefix("[tools.args] ").unwrap_or(&text).to_owned())
+    }
 }
 
 /// How much an agent may use. `None` is no limit of the manifest's own.
@@ -349,6 +359,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The SHA-256 of its text.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(Sha256::digest(self.text.as_bytes()).into())
+    }
+
     /// Whether the manifest lists the model.
     #[must_use]
     pub fn lists_model(&self, name: &str) -> bool {

@@ -173,7 +173,7 @@ fn free(rule: &ToolRule, m: &Manifest, used: &Used) -> Plan {
     let pattern = rule.name.ends_with('*');
     if !pattern {
         return match n + of_it {
-            0 => Plan { names: Vec::new(), change: change(at, Fate::Removed, "never called") },
+            0 => Plan { names: Vec::new(), change: change(at, Fate::Removed, never(rule, m, used)) },
             n => whole(format!("called {}", times(n))),
         };
     }
@@ -181,7 +181,7 @@ fn free(rule: &ToolRule, m: &Manifest, used: &Used) -> Plan {
         return whole(format!("{} of tools whose names the record does not hold may be its", calls_text(of_it + of_any)));
     }
     if called.is_empty() {
-        return Plan { names: Vec::new(), change: change(at, Fate::Removed, "nothing that it fits was called") };
+        return Plan { names: Vec::new(), change: change(at, Fate::Removed, never(rule, m, used)) };
     }
     if called.len() > MAX_NAMES {
         return whole(format!("{} different tools were called", called.len()));
@@ -191,6 +191,16 @@ fn free(rule: &ToolRule, m: &Manifest, used: &Used) -> Plan {
     }
     let why = format!("of all that it fits, called were {} ({})", called.join(", "), times(n));
     Plan { names: called, change: change(at, Fate::Narrowed, why) }
+}
+
+/// Why there is nothing to keep it for.
+fn never(rule: &ToolRule, m: &Manifest, used: &Used) -> String {
+    let of_it = used.flagged.iter().filter(|(n, _)| m.tool(n).is_some_and(|r| r.name == rule.name));
+    match of_it.map(|(_, n)| *n).sum::<u64>() {
+        0 if rule.name.ends_with('*') => "nothing that it fits was called".to_owned(),
+        0 => "never called".to_owned(),
+        n => format!("called {} only where an attack was found beside it: nothing to learn from", times(n)),
+    }
 }
 
 fn calls_text(n: u64) -> String {

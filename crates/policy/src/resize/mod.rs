@@ -47,6 +47,8 @@ pub struct Used {
     pub models: BTreeMap<String, u64>,
     /// What providers did on their own side.
     pub features: BTreeSet<Feature>,
+    /// Calls that may not be learnt from, since an attack was found beside them: by tool, for the reasons alone.
+    pub flagged: BTreeMap<String, u64>,
 }
 
 /// What became of an entry.

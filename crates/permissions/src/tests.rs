@@ -1,0 +1,1 @@
+//! Records made up, folded, reported and cut.
