@@ -46,18 +46,14 @@ impl Admin {
     pub(crate) fn manifests(&self, by: &Operator, method: &str, rest: &[&str]) -> Reply {
         match (method, rest) {
             ("GET", []) => Reply::ok(self.runtime.staged()),
-            ("POST", [tail]) => {
-                let parts = tail.split_once('/').and_then(|(agent, what)| {
-                    Some((AgentId::new(agent).ok()?, ManifestChange::from_name(what)?))
-                });
-                match parts {
-                    Some((agent, what)) if self.runtime.knows_agent(&agent) => {
-                        taken(self.runtime.manifest(by, &agent, what))
-                    }
-                    _ => Reply::not_found(),
+            ("POST", [agent, what]) => match (AgentId::new(agent), ManifestChange::from_name(what)) {
+                (Ok(agent), Some(what)) if self.runtime.knows_agent(&agent) => {
+                    taken(self.runtime.manifest(by, &agent, what))
                 }
-            }
-            _ => Reply::wrong_method(),
+                _ => Reply::not_found(),
+            },
+            (_, [] | [_, _]) => Reply::wrong_method(),
+            _ => Reply::not_found(),
         }
     }
 }
