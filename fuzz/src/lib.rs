@@ -26,7 +26,7 @@ pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use mcp::mcp_message;
-pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use texts::{config, key, manifest, note, policy, proof, record, rightsize};
 pub use token::token;
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
 pub use witness::{trust, witness};
@@ -53,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
     Target { name: "provenance", body: provenance, seeds: seeds::spoken },
     Target { name: "manifest", body: manifest, seeds: seeds::manifests },
+    Target { name: "rightsize", body: rightsize, seeds: seeds::cuts },
     Target { name: "config", body: config, seeds: seeds::configs },
     Target { name: "policy", body: policy, seeds: seeds::policies },
     Target { name: "key", body: key, seeds: seeds::keys },

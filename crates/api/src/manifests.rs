@@ -64,7 +64,11 @@ fn taken(result: Result<(), NotTaken>) -> Reply {
         Err(NotTaken::Problems(problems)) => Reply::problems(&problems),
         Err(NotTaken::NotRecorded(text)) => {
             tracing::error!(error = %text, "a manifest was taken over and could not be recorded");
-            Reply::error(503, "record_unavailable", "the change is in force, but its record could not be written")
+            Reply::error(
+                503,
+                "record_unavailable",
+                "the change is in force, but its record could not be written",
+            )
         }
     }
 }

@@ -327,7 +327,8 @@ impl AgentUse {
                     return Vec::new();
                 }
                 let model = self.models.entry(prompt.model.clone()).or_default();
-                let features = self.features.iter_mut().filter(|(f, _)| used.contains(f)).map(|(_, seen)| seen);
+                let features =
+                    self.features.iter_mut().filter(|(f, _)| used.contains(f)).map(|(_, seen)| seen);
                 std::iter::once(model).chain(features).collect()
             }
         }

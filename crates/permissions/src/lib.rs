@@ -16,6 +16,6 @@ mod suggest;
 mod tests;
 
 pub use fold::{AgentUse, Fold, LeftOut, Seen, Shape, ToolKey, Window};
-pub use report::{Finding, Grant, Report, Systems, Toxic, Totals, report};
+pub use report::{Finding, Grant, Report, Systems, Totals, Toxic, report};
 pub use risk::{Risk, risk};
 pub use suggest::{Proof, Replays, Suggestion, Verdict, prove, suggest};

@@ -144,14 +144,9 @@ pub struct Report {
 
 /// Makes the report of one agent; `None` where it has no manifest.
 #[must_use]
-pub fn report(
-    policies: &PolicySet,
-    m: &Manifest,
-    used: &AgentUse,
-    systems: &Systems,
-    now: Millis,
-) -> Report {
-    let mut grants: Vec<Grant> = m.models.iter().map(|name| model(policies, m, name, used, systems, now)).collect();
+pub fn report(policies: &PolicySet, m: &Manifest, used: &AgentUse, systems: &Systems, now: Millis) -> Report {
+    let mut grants: Vec<Grant> =
+        m.models.iter().map(|name| model(policies, m, name, used, systems, now)).collect();
     grants.extend(m.tools.iter().map(|rule| tool(policies, m, rule, used, systems, now)));
     grants.extend(m.features.iter().map(|f| feature(*f, used)));
     let toxic = toxic(m, &grants);
@@ -307,7 +302,8 @@ fn tool(
         ToolKey::Hidden(_) => None,
     });
     let out = rule.goes_out();
-    let good = if out || rule.target.is_some() { TargetOrigin::From(Provenance::User) } else { TargetOrigin::None };
+    let good =
+        if out || rule.target.is_some() { TargetOrigin::From(Provenance::User) } else { TargetOrigin::None };
     let bad = if good == TargetOrigin::None { good } else { TargetOrigin::From(Provenance::Untrusted) };
     let tainted = Labels { integrity: Integrity::Untrusted, class: Class::Public };
     let decide = |labels, target| call(policies, m, &rule.name, Flow { labels, target }, now);
@@ -387,7 +383,9 @@ fn toxic(m: &Manifest, grants: &[Grant]) -> Option<Toxic> {
                 toxic.out.push(f.name().to_owned());
                 toxic.open = true;
             }
-            Feature::FileSearch | Feature::Document | Feature::Image => toxic.untrusted.push(f.name().to_owned()),
+            Feature::FileSearch | Feature::Document | Feature::Image => {
+                toxic.untrusted.push(f.name().to_owned())
+            }
             _ => {}
         }
     }
@@ -435,7 +433,12 @@ fn findings(m: &Manifest, grants: &[Grant], toxic: Option<&Toxic>, risk: &Risk, 
         let guard = if t.open { "nothing stands between" } else { "people or clearances stand between" };
         let hands = [&t.untrusted, &t.private, &t.out].map(|hand| hand.join(" "));
         let [untrusted, private, out] = &hands;
-        find(code, format!("reads strangers' words ({untrusted}), holds private data ({private}), leads out ({out}); {guard}"));
+        find(
+            code,
+            format!(
+                "reads strangers' words ({untrusted}), holds private data ({private}), leads out ({out}); {guard}"
+            ),
+        );
     }
     if let Some(code) = risk.disagreement() {
         find(code, format!("the manifest declares {}, the formula says {}", risk.declared, risk.computed));

@@ -80,7 +80,8 @@ pub fn risk(m: &Manifest) -> Risk {
     let loose = m.mode == Mode::Observe || acts || out().any(|t| !m.flow || t.untrusted == Untrusted::Allow);
     let autonomy = if loose {
         3
-    } else if m.tools.is_empty() || out().all(|t| t.untrusted == Untrusted::Refuse) && out().next().is_some() {
+    } else if m.tools.is_empty() || out().all(|t| t.untrusted == Untrusted::Refuse) && out().next().is_some()
+    {
         1
     } else {
         2

@@ -37,12 +37,7 @@ pub struct Suggestion {
 ///
 /// # Errors
 /// Where the manifest cannot be written anew: a defect.
-pub fn suggest(
-    m: &Manifest,
-    used: &AgentUse,
-    now: Millis,
-    grace: Millis,
-) -> Result<Suggestion, Problems> {
+pub fn suggest(m: &Manifest, used: &AgentUse, now: Millis, grace: Millis) -> Result<Suggestion, Problems> {
     let since = used.first.into_iter().chain(m.created).min();
     let age = since.map(|s| now.saturating_sub(s));
     let learnt = used.calls.values().map(|s| s.count).sum::<u64>()

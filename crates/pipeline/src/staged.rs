@@ -138,7 +138,9 @@ impl Gate {
         let (a, mut b) = (word(enforced), word(&other));
         if a == b {
             match (enforced, &other) {
-                (Authorization::Allowed(x), Authorization::Allowed(y)) if x.obligations() != y.obligations() => {
+                (Authorization::Allowed(x), Authorization::Allowed(y))
+                    if x.obligations() != y.obligations() =>
+                {
                     b = "other_obligations";
                 }
                 _ => return,

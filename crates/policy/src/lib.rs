@@ -48,7 +48,8 @@ pub use predicate::{ArgumentRule, Commands, Predicate};
 pub use question::{Action, Facts, Flow, Query, Resource, TargetOrigin};
 pub use replay::{Call, Prompt, Replayed, replay_call, replay_prompt};
 pub use resize::{
-    Change, Difference, Direction, Fate, How, Resized, Swept, ToolUsed, Used, Widened, compare, rightsize, sweep,
+    Change, Difference, Direction, Fate, How, Resized, Swept, ToolUsed, Used, Widened, compare, rightsize,
+    sweep,
 };
 pub use set::{PolicySet, PolicySource};
 pub use suppose::Supposed;

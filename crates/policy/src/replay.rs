@@ -8,9 +8,7 @@
 //! deliberately does not do: guess. Where the completions disagree, the record cannot decide.
 
 use crate::resize::{flows, same_limits};
-use crate::{
-    Action, Facts, FindingSet, Flow, Manifest, PolicySet, Query, Resource, Supposed, TargetOrigin,
-};
+use crate::{Action, Facts, FindingSet, Flow, Manifest, PolicySet, Query, Resource, Supposed, TargetOrigin};
 use cordon_types::{AgentId, Feature, Labels, Millis};
 
 /// What a replay came to.
@@ -77,7 +75,13 @@ impl Both<'_> {
         Some((self.old.manifest(self.agent)?, self.new.manifest(self.agent)?))
     }
 
-    fn ask(&self, action: Action, name: &str, facts: &Facts, sides: (bool, bool, bool)) -> (Supposed, Supposed) {
+    fn ask(
+        &self,
+        action: Action,
+        name: &str,
+        facts: &Facts,
+        sides: (bool, bool, bool),
+    ) -> (Supposed, Supposed) {
         let (on_behalf, old_hold, new_hold) = sides;
         let resource = if action.is_tool() { Resource::Tool { name } } else { Resource::Model(name) };
         let q = Query { agent: self.agent, on_behalf, action, resource, facts, now: self.at };
@@ -189,8 +193,12 @@ pub fn replay_prompt(
     }
     let facts = |findings: &[_]| {
         // A beta's header is named as such beside its own name.
-        let features: Vec<Feature> =
-            prompt.features.iter().copied().filter(|f| *f != Feature::Beta || before.features.contains(f)).collect();
+        let features: Vec<Feature> = prompt
+            .features
+            .iter()
+            .copied()
+            .filter(|f| *f != Feature::Beta || before.features.contains(f))
+            .collect();
         Facts {
             findings: findings.iter().copied().collect::<FindingSet>(),
             uninspected: uninspected(&features),

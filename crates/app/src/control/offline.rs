@@ -133,8 +133,7 @@ impl Runtime for Offline {
     }
 
     fn manifest(&self, _by: &Operator, agent: &AgentId, change: ManifestChange) -> Result<(), NotTaken> {
-        let loaded =
-            load(&self.root).map_err(|e| NotTaken::Problems(vec![e.to_string()]))?;
+        let loaded = load(&self.root).map_err(|e| NotTaken::Problems(vec![e.to_string()]))?;
         let snapshot = match change {
             ManifestChange::Applied | ManifestChange::RolledBack => {
                 loaded.policy.manifest(agent).map(cordon_policy::Manifest::digest)
@@ -144,7 +143,8 @@ impl Runtime for Offline {
             }
         };
         let record = manifest_record(agent, change, snapshot, self.clock.now());
-        self.append(&Control { policy: Some(loaded.policy.version()), ..record }).map_err(NotTaken::NotRecorded)
+        self.append(&Control { policy: Some(loaded.policy.version()), ..record })
+            .map_err(NotTaken::NotRecorded)
     }
 
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {

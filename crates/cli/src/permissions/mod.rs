@@ -84,7 +84,11 @@ fn show(root: &Path, options: &Permissions) -> anyhow::Result<ExitCode> {
     Ok(if fails { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
-fn suggest(suggested: &permissions::Suggested, out: Option<&PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+fn suggest(
+    suggested: &permissions::Suggested,
+    out: Option<&PathBuf>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     if let (Some(path), Some(text)) = (out, &suggested.text) {
         let mut file = std::fs::OpenOptions::new()
             .write(true)
@@ -112,7 +116,10 @@ fn changed_words(changed: &Changed, json: bool, words: &str) -> ExitCode {
         output::json(&changed.json);
     } else {
         table::compared(&changed.json["compared"]);
-        output::line(&format!("the manifest of {} {words}", changed.json["agent"].as_str().unwrap_or_default()));
+        output::line(&format!(
+            "the manifest of {} {words}",
+            changed.json["agent"].as_str().unwrap_or_default()
+        ));
     }
     if changed.done { ExitCode::SUCCESS } else { ExitCode::from(NO) }
 }

@@ -118,8 +118,12 @@ pub(super) fn suggested(s: &Value) {
     proof(&s["proof"]);
     note(match (s["offered"] == true, s["proved"] == true) {
         (true, true) => "PROVED: no recorded use breaks, and nothing goes further than before",
-        (true, false) => "not proved: some recorded use cannot be decided by its record; stage it before you apply it",
-        _ => "NOT OFFERED: it would break recorded use or go further than before; this is a defect, report it",
+        (true, false) => {
+            "not proved: some recorded use cannot be decided by its record; stage it before you apply it"
+        }
+        _ => {
+            "NOT OFFERED: it would break recorded use or go further than before; this is a defect, report it"
+        }
     });
 }
 

@@ -60,9 +60,9 @@ impl ToolRule {
     #[must_use]
     pub fn limits_target(&self) -> bool {
         let says = |r: &ArgumentRule| {
-            r.predicates.iter().any(|p| {
-                !matches!(p, Predicate::Required | Predicate::MaxBytes(_) | Predicate::MaxItems(_))
-            })
+            r.predicates
+                .iter()
+                .any(|p| !matches!(p, Predicate::Required | Predicate::MaxBytes(_) | Predicate::MaxItems(_)))
         };
         let limits = self.args.as_deref().unwrap_or_default();
         match &self.target {

@@ -136,9 +136,10 @@ impl Compared {
     }
 
     fn data(&mut self, old: &Manifest, new: &Manifest) {
-        for (at, old, new) in
-            [("data.prompt", &old.data.prompt, &new.data.prompt), ("data.answer", &old.data.answer, &new.data.answer)]
-        {
+        for (at, old, new) in [
+            ("data.prompt", &old.data.prompt, &new.data.prompt),
+            ("data.answer", &old.data.answer, &new.data.answer),
+        ] {
             for kind in FindingKind::ALL.iter().copied() {
                 let pairs = SpanKind::ALL.into_iter().map(|s| (old.get(kind, s), new.get(kind, s)));
                 let (mut milder, mut stricter) = (false, false);
@@ -185,7 +186,11 @@ impl Compared {
             Untrusted::Ask => 1,
             Untrusted::Allow => 2,
         };
-        self.ordered(&at("untrusted"), old.untrusted != new.untrusted, rank(new.untrusted) < rank(old.untrusted));
+        self.ordered(
+            &at("untrusted"),
+            old.untrusted != new.untrusted,
+            rank(new.untrusted) < rank(old.untrusted),
+        );
         self.ordered(&at("result"), old.result != new.result, new.result == Integrity::Untrusted);
         self.other(&at("result_fields"), old.result_fields != new.result_fields);
         self.other(&at("result_labels"), old.labels != new.labels);
@@ -247,8 +252,9 @@ fn governed<'m>(old: &'m Manifest, new: &Manifest, name: &str) -> Vec<&'m ToolRu
     let around = old.tools.iter().filter(|o| o.name != name && covers(&o.name, name));
     let itself = old.tools.iter().find(|o| o.name == name);
     let first = itself.or_else(|| around.max_by_key(|o| o.name.len()));
-    let below = old.tools.iter().filter(|o| {
-        o.name != name && covers(name, &o.name) && !new.tools.iter().any(|n| n.name == o.name)
-    });
+    let below = old
+        .tools
+        .iter()
+        .filter(|o| o.name != name && covers(name, &o.name) && !new.tools.iter().any(|n| n.name == o.name));
     first.into_iter().chain(below).collect()
 }

@@ -89,10 +89,10 @@ fn models(m: &Manifest, used: &Used, table: &mut Table, changes: &mut Vec<Change
 }
 
 fn features(m: &Manifest, used: &Used, table: &mut Table, changes: &mut Vec<Change>) {
-    let (left, gone): (Vec<Feature>, Vec<Feature>) = m.features.iter().copied().partition(|f| used.features.contains(f));
+    let (left, gone): (Vec<Feature>, Vec<Feature>) =
+        m.features.iter().copied().partition(|f| used.features.contains(f));
     changes.extend(left.iter().map(|f| kept(format!("features.{}", f.name()), "used")));
-    changes
-        .extend(gone.iter().map(|f| change(format!("features.{}", f.name()), Fate::Removed, "not used")));
+    changes.extend(gone.iter().map(|f| change(format!("features.{}", f.name()), Fate::Removed, "not used")));
     if !m.features.is_empty() {
         names(table, "features", left.iter().map(|f| f.name().to_owned()));
     }
@@ -178,7 +178,10 @@ fn free(rule: &ToolRule, m: &Manifest, used: &Used) -> Plan {
         };
     }
     if of_it + of_any > 0 {
-        return whole(format!("{} of tools whose names the record does not hold may be its", calls_text(of_it + of_any)));
+        return whole(format!(
+            "{} of tools whose names the record does not hold may be its",
+            calls_text(of_it + of_any)
+        ));
     }
     if called.is_empty() {
         return Plan { names: Vec::new(), change: change(at, Fate::Removed, never(rule, m, used)) };
@@ -187,7 +190,9 @@ fn free(rule: &ToolRule, m: &Manifest, used: &Used) -> Plan {
         return whole(format!("{} different tools were called", called.len()));
     }
     if called.len() > 1 && !rule.rates.is_empty() {
-        return whole("its `rates` count all its tools together; as single entries each would count alone".to_owned());
+        return whole(
+            "its `rates` count all its tools together; as single entries each would count alone".to_owned(),
+        );
     }
     let why = format!("of all that it fits, called were {} ({})", called.join(", "), times(n));
     Plan { names: called, change: change(at, Fate::Narrowed, why) }
@@ -219,7 +224,8 @@ fn tighten(rule: &ToolRule, name: &str, used: &Used, entry: &mut Table, changes:
     let good = |o: &Option<&str>| matches!(o, Some("user" | "trusted" | "cleared" | "none"));
     if rule.untrusted == Untrusted::Allow && !was.origins.is_empty() && was.origins.iter().all(good) {
         entry.insert("untrusted".to_owned(), "ask".into());
-        let why = "every target was the user's, a trusted tool's or cleared: for any other, a person is asked";
+        let why =
+            "every target was the user's, a trusted tool's or cleared: for any other, a person is asked";
         changes.push(change(format!("tools.{name}.untrusted"), Fate::Narrowed, why));
     }
     if let Some(class) = was.class.filter(|c| rule.goes_out() && *c < rule.clearance) {

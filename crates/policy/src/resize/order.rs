@@ -51,17 +51,17 @@ pub(super) type Limits<'a> = (Option<&'a [ArgumentRule]>, bool);
 pub(super) fn arguments_within(new: Limits<'_>, old: Limits<'_>) -> bool {
     let (Some(old_rules), old_others) = old else { return true };
     let (Some(new_rules), new_others) = new else { return false };
-    let find =
-        |rules: &[ArgumentRule], name: &str| rules.iter().find(|r| r.argument == name).map(predicates);
+    let find = |rules: &[ArgumentRule], name: &str| rules.iter().find(|r| r.argument == name).map(predicates);
     let named = new_rules.iter().all(|n| match find(old_rules, &n.argument) {
         Some(old) => tighter(&n.predicates, &old),
         None => old_others,
     });
     // What the old one names and the new one does not: absent where others are refused. Where they are not, even its
     // name in other letters would pass, which the old one refused.
-    let left_out = old_rules.iter().filter(|o| find(new_rules, &o.argument).is_none()).all(|o| {
-        !new_others && !o.predicates.iter().any(|p| matches!(p, Predicate::Required))
-    });
+    let left_out = old_rules
+        .iter()
+        .filter(|o| find(new_rules, &o.argument).is_none())
+        .all(|o| !new_others && !o.predicates.iter().any(|p| matches!(p, Predicate::Required)));
     named && left_out && (!new_others || old_others)
 }
 

@@ -13,12 +13,8 @@
 //! deliberately does not do: look at arguments, hours or rates; `compare` puts those in order.
 
 use super::compare::{Difference, Direction, compare};
-use crate::{
-    Action, Facts, FindingSet, Flow, Manifest, PolicySet, Query, Resource, Supposed, TargetOrigin,
-};
-use cordon_types::{
-    AgentId, Class, Feature, FindingKind, Integrity, Labels, Millis, Provenance, SpanKind,
-};
+use crate::{Action, Facts, FindingSet, Flow, Manifest, PolicySet, Query, Resource, Supposed, TargetOrigin};
+use cordon_types::{AgentId, Class, Feature, FindingKind, Integrity, Labels, Millis, Provenance, SpanKind};
 use std::collections::BTreeSet;
 
 /// Most questions of one sweep. At about ten microseconds each for two sets, some seconds.
@@ -88,19 +84,12 @@ pub fn sweep(old: &PolicySet, new: &PolicySet, agent: &AgentId, now: Millis) -> 
     let (a, b) = (old.manifest(agent)?, new.manifest(agent)?);
     let own = old.has_own_policies(agent) || new.has_own_policies(agent);
     let words: Vec<String> = old.own_words(agent).into_iter().chain(new.own_words(agent)).collect();
-    let mut s = Sweep {
-        old,
-        new,
-        agent,
-        now,
-        asked: 0,
-        full: false,
-        kept: Vec::new(),
-        seen: BTreeSet::new(),
-    };
+    let mut s =
+        Sweep { old, new, agent, now, asked: 0, full: false, kept: Vec::new(), seen: BTreeSet::new() };
     let tools = vocabulary(a, b, &words, |m| m.tools.iter().map(|t| t.name.as_str()).collect());
     let models = vocabulary(a, b, &words, |m| m.models.iter().map(String::as_str).collect());
-    let betas: BTreeSet<String> = a.betas.iter().chain(&b.betas).cloned().chain(["another".to_owned()]).collect();
+    let betas: BTreeSet<String> =
+        a.betas.iter().chain(&b.betas).cloned().chain(["another".to_owned()]).collect();
     s.tools(&tools);
     s.models(&models, &betas);
     if own {
@@ -171,7 +160,12 @@ impl Sweep<'_> {
             }
             for findings in findings() {
                 let flow = Some(Flow { labels: Labels::CLEAN, target: TargetOrigin::None });
-                self.ask(Action::ToolCall, name, &Facts { findings, flow, ..Facts::default() }, (false, true));
+                self.ask(
+                    Action::ToolCall,
+                    name,
+                    &Facts { findings, flow, ..Facts::default() },
+                    (false, true),
+                );
             }
         }
     }
@@ -182,7 +176,12 @@ impl Sweep<'_> {
             for action in [Action::ModelPrompt, Action::ModelAnswer] {
                 for (feature, uninspected) in features().flat_map(|f| [(f, false), (f, true)]) {
                     let features = feature.into_iter().collect();
-                    self.ask(action, name, &Facts { features, uninspected, ..Facts::default() }, (false, true));
+                    self.ask(
+                        action,
+                        name,
+                        &Facts { features, uninspected, ..Facts::default() },
+                        (false, true),
+                    );
                 }
                 for beta in betas {
                     let facts = Facts { betas: vec![beta.clone()], ..Facts::default() };

@@ -1,7 +1,9 @@
 //! Properties of right-sizing: never wider, and what was used goes on.
 
 use super::{Direction, Fate, How, ToolUsed, Used, compare, rightsize, sweep};
-use crate::{Call, Manifest, PolicySet, PolicySource, Prompt, Replayed, parse_manifest, replay_call, replay_prompt};
+use crate::{
+    Call, Manifest, PolicySet, PolicySource, Prompt, Replayed, parse_manifest, replay_call, replay_prompt,
+};
 use cordon_types::{AgentId, Class, Feature};
 use proptest::prelude::{Strategy, prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
@@ -100,7 +102,8 @@ fn a_name_that_the_record_does_not_hold_keeps_its_pattern() {
 
 #[test]
 fn an_entry_that_narrows_a_pattern_stays_while_the_pattern_does() {
-    let m = manifest("[[tools]]\nname = \"x_*\"\n[[tools]]\nname = \"x_pay\"\n[tools.args]\nn = { max = 5 }\n");
+    let m =
+        manifest("[[tools]]\nname = \"x_*\"\n[[tools]]\nname = \"x_pay\"\n[tools.args]\nn = { max = 5 }\n");
     let mut u = Used::default();
     u.hidden.insert(Some("x_*".into()), 1);
     assert!(fates(&m, &u).contains(&("tools.x_pay".into(), Fate::Kept)));
@@ -126,7 +129,10 @@ fn wider_is_seen_by_cedar_alone_and_by_the_fields_alone() {
         ("models = [\"m\"]", "models = [\"m\"]\nfeatures = [\"image\"]"),
         ("models = [\"m\"]", "models = [\"m\"]\nbetas = [\"b\"]"),
         ("[[tools]]\nname = \"t\"", "[[tools]]\nname = \"t*\""),
-        ("[[tools]]\nname = \"t\"\neffect = \"send\"", "flow = \"off\"\n[[tools]]\nname = \"t\"\neffect = \"send\""),
+        (
+            "[[tools]]\nname = \"t\"\neffect = \"send\"",
+            "flow = \"off\"\n[[tools]]\nname = \"t\"\neffect = \"send\"",
+        ),
         (
             "[[tools]]\nname = \"t\"\neffect = \"send\"",
             "[[tools]]\nname = \"t\"\neffect = \"send\"\nclearance = \"restricted\"",
@@ -147,14 +153,23 @@ fn arguments_are_put_in_order() {
     let old = "[tools.args]\nto = { domains = [\"example.com\"], required = true }\nn = { max = 10 }\n";
     for (new, wider) in [
         (old, false),
-        ("[tools.args]\nto = { domains = [\"eu.example.com\"], required = true }\nn = { max = 9, min = 1 }\n", false),
+        (
+            "[tools.args]\nto = { domains = [\"eu.example.com\"], required = true }\nn = { max = 9, min = 1 }\n",
+            false,
+        ),
         ("[tools.args]\nto = { enum = [\"x\"], domains = [\"example.com\"], required = true }\n", false),
         ("[tools.args]\nto = { domains = [\"example.com\"] }\nn = { max = 10 }\n", true),
         ("[tools.args]\nn = { max = 10 }\n", true),
         ("[tools.args]\nto = { domains = [\"example.com\"], required = true }\nn = { max = 11 }\n", true),
         ("[tools.args]\nto = { domains = [\"ample.com\"], required = true }\nn = { max = 10 }\n", true),
-        ("other_args = \"allow\"\n[tools.args]\nto = { domains = [\"example.com\"], required = true }\n", true),
-        ("[tools.args]\nto = { domains = [\"example.com\"], required = true }\nn = { max = 10 }\nq = {}\n", true),
+        (
+            "other_args = \"allow\"\n[tools.args]\nto = { domains = [\"example.com\"], required = true }\n",
+            true,
+        ),
+        (
+            "[tools.args]\nto = { domains = [\"example.com\"], required = true }\nn = { max = 10 }\nq = {}\n",
+            true,
+        ),
         ("", true),
     ] {
         let found = compare(&tool(old), &tool(new));

@@ -36,9 +36,9 @@ struct Places {
 impl Places {
     fn of(root: &Path, sources: &Sources, m: &Manifest) -> Result<Self, AppError> {
         let name = Path::new(&m.source).file_name();
-        let target = name.map(|n| sources.folder.join(n)).ok_or_else(|| {
-            AppError::Permissions(format!("the manifest of `{}` is in no file", m.agent))
-        })?;
+        let target = name
+            .map(|n| sources.folder.join(n))
+            .ok_or_else(|| AppError::Permissions(format!("the manifest of `{}` is in no file", m.agent)))?;
         let beside = |folder: &str| root.join("permissions").join(folder).join(format!("{}.toml", m.agent));
         Ok(Self { target, previous: beside("previous"), staged: beside("staged") })
     }
@@ -209,7 +209,8 @@ pub fn staged(root: &Path, ledger: Ledger<'_>, window: Millis) -> Result<Value, 
     let mut problems = Vec::new();
     let mut out = Vec::new();
     for (name, text) in crate::load::files(&root.join("permissions/staged"), "toml", &mut problems) {
-        let built = parse_manifest(&name, &text).and_then(|m| Ok((m.agent.clone(), view.sources.with(&[m])?)));
+        let built =
+            parse_manifest(&name, &text).and_then(|m| Ok((m.agent.clone(), view.sources.with(&[m])?)));
         out.push(match built {
             Ok((agent, set)) => {
                 let proof = prove(&view.loaded.policy, &set, &agent, &view.used(&agent), view.now);

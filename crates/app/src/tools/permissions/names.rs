@@ -21,13 +21,17 @@ impl Names {
         let exact = |name: &&str| !name.ends_with('*');
         let manifests = loaded.policy.agents();
         let mut tools: BTreeSet<String> = manifests
-            .flat_map(|m| m.tools.iter().map(|t| t.name.as_str()).filter(exact).map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(|m| {
+                m.tools.iter().map(|t| t.name.as_str()).filter(exact).map(str::to_owned).collect::<Vec<_>>()
+            })
             .collect();
         tools.extend(approved(root));
         let models: Vec<String> = loaded.config.models.iter().map(|m| m.name.to_string()).collect();
         let mut all = HashMap::new();
         for digester in digesters(root) {
-            for (domain, names) in [("tool", tools.iter().collect::<Vec<_>>()), ("model", models.iter().collect())] {
+            for (domain, names) in
+                [("tool", tools.iter().collect::<Vec<_>>()), ("model", models.iter().collect())]
+            {
                 for name in names {
                     all.insert(digester.linkable(domain, name.as_bytes()).0, name.clone());
                 }
@@ -61,5 +65,10 @@ fn approved(root: &Path) -> Vec<String> {
 fn digesters(root: &Path) -> Vec<Digester> {
     let Ok(vault) = FileVolume::open_read_only(root) else { return Vec::new() };
     let Ok(epochs) = Epochs::read(&vault) else { return Vec::new() };
-    epochs.all().iter().filter_map(|e| epochs.key(&vault, e.number).ok()).map(|key| Digester::new(*key)).collect()
+    epochs
+        .all()
+        .iter()
+        .filter_map(|e| epochs.key(&vault, e.number).ok())
+        .map(|key| Digester::new(*key))
+        .collect()
 }
