@@ -25,7 +25,7 @@ pub fn rightsize(m: &Manifest, used: &Used) -> Result<Resized, Problems> {
     models(m, used, &mut table, &mut changes);
     features(m, used, &mut table, &mut changes);
     tools(m, used, &mut table, &mut changes);
-    let all_gone = !table.get("tools").and_then(Value::as_array).is_some_and(|t| !t.is_empty());
+    let all_gone = table.get("tools").and_then(Value::as_array).is_none_or(|t| t.is_empty());
     if all_gone && m.uninspected == Uninspected::Refuse {
         // Left out, it would mean `allow` once there is no tool.
         table.insert("uninspected".to_owned(), "refuse".into());
