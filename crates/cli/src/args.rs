@@ -174,6 +174,9 @@ pub(crate) struct Demo {
     /// Keep the demo's data directory here instead of a temporary one.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+    /// Play all scenes so often: a long record, to try evidence packs and verification on (with --keep).
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
 }
 
 #[derive(Args)]

@@ -115,7 +115,7 @@ pub(crate) fn demo(options: &Demo) -> anyhow::Result<ExitCode> {
             "what is stopped here, Cordon stopped. Each scene shows what decided, and the record of it.",
         );
     }
-    let good = cordon_app::demo::play(options.keep.as_deref(), &mut |told| {
+    let good = cordon_app::demo::play(options.keep.as_deref(), options.rounds, &mut |told| {
         if json { output::json(&told.to_json()) } else { output::line(&told.to_text()) }
     })?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(3) })

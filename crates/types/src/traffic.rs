@@ -57,6 +57,8 @@ pub enum Operation {
     PromptsGet,
     /// MCP: completion of an argument.
     Complete,
+    /// MCP: a task that a call became: how it stands, what it asked for, its end.
+    Tasks,
     /// MCP: everything else: the handshake, discovery, streams, what is no method.
     McpSession,
     /// `POST /cordon/v1/sessions`
@@ -69,7 +71,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in a fixed order.
-    pub const ALL: [Operation; 15] = [
+    pub const ALL: [Operation; 16] = [
         Operation::ChatCompletions,
         Operation::Messages,
         Operation::CountTokens,
@@ -81,6 +83,7 @@ impl Operation {
         Operation::PromptsList,
         Operation::PromptsGet,
         Operation::Complete,
+        Operation::Tasks,
         Operation::McpSession,
         Operation::Sessions,
         Operation::Authorize,
@@ -102,6 +105,7 @@ impl Operation {
             Operation::PromptsList => "prompts.list",
             Operation::PromptsGet => "prompts.get",
             Operation::Complete => "completion.complete",
+            Operation::Tasks => "tasks",
             Operation::McpSession => "mcp.session",
             Operation::Sessions => "sessions",
             Operation::Authorize => "tools.authorize",

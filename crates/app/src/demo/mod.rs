@@ -5,6 +5,8 @@
 //!                             |                      evidence (ledger verified, each record proved, files searched)
 //!                             +-> answer -----------> verdict: is it as it should be -> told (lines, JSON)
 //! ```
+//! Played for several rounds it is a period's worth of traffic, whose evidence packs can then be made from what is kept.
+//!
 //! What always holds: it asserts its own outcome. A scene is good when the answer, the record and the record's proof
 //! are all as they should be; the demo is good when every scene is, and no file holds what was said.
 
@@ -39,13 +41,23 @@ struct Played {
     answer: Answer,
     /// Calls that went through before.
     before: usize,
+    /// Which time it was played, from 0.
+    round: u32,
 }
 
-/// Plays all scenes; true when each came out as it should. The data stays in `keep`, else nothing does.
-pub fn play(keep: Option<&Path>, tell: &mut dyn FnMut(&Told)) -> Result<bool, AppError> {
+/// Plays all scenes, `rounds` times; true when each came out as it should. The data stays in `keep`, else nothing does.
+/// Told are the scenes of the first round, those of later ones that went wrong, and the end.
+pub fn play(keep: Option<&Path>, rounds: u32, tell: &mut dyn FnMut(&Told)) -> Result<bool, AppError> {
     let stage = Stage::open(keep)?;
-    let played =
-        scenes::all().into_iter().map(|s| perform(&stage, s)).collect::<Result<Vec<_>, AppError>>()?;
+    let mut played = Vec::new();
+    for round in 0..rounds.max(1) {
+        if round > 0 {
+            stage.ask("DELETE", &format!("/cordon/v1/kills/{}", runaway()), &json!({}))?;
+        }
+        for script in scenes::all() {
+            played.push(perform(&stage, script, round)?);
+        }
+    }
     let keys = Who::ALL.map(|who| Secret::new(stage.key(who).to_owned()));
     let place = stage.close()?;
     let evidence = Evidence::gather(&place.root)?;
@@ -55,7 +67,9 @@ pub fn play(keep: Option<&Path>, tell: &mut dyn FnMut(&Told)) -> Result<bool, Ap
         scenes += 1;
         let scene = verdict::judge(scenes, played, &evidence);
         good &= scene.failures.is_empty();
-        tell(&Told::Scene(scene));
+        if played.round == 0 || !scene.failures.is_empty() {
+            tell(&Told::Scene(scene));
+        }
     }
     let summary = sum_up(&place, &evidence, &keys, scenes, good)?;
     let good = summary.good;
@@ -63,7 +77,12 @@ pub fn play(keep: Option<&Path>, tell: &mut dyn FnMut(&Told)) -> Result<bool, Ap
     Ok(good)
 }
 
-fn perform(stage: &Stage, script: Script) -> Result<Played, AppError> {
+/// What is killed.
+fn runaway() -> String {
+    format!("agent:{}", Who::Runaway.name())
+}
+
+fn perform(stage: &Stage, script: Script, round: u32) -> Result<Played, AppError> {
     let key = match script.key {
         Key::Of(who) => Some(stage.key(who).to_owned()),
         Key::Missing => None,
@@ -87,12 +106,11 @@ fn perform(stage: &Stage, script: Script) -> Result<Played, AppError> {
             if !stage.caller.until(&mut open, r#""content":"T"#)? {
                 return Err(AppError::Demo("the answer that is to be killed did not begin".to_owned()));
             }
-            let scope = format!("agent:{}", Who::Runaway.name());
-            stage.ask("POST", "/cordon/v1/kills", &json!({"scope": scope}))?;
+            stage.ask("POST", "/cordon/v1/kills", &json!({"scope": runaway()}))?;
             stage.caller.rest(open)?
         }
     };
-    Ok(Played { script, answer, before })
+    Ok(Played { script, answer, before, round })
 }
 
 /// A key with its last character changed.

@@ -10,7 +10,7 @@ use cordon_types::Dialect::{self, AnthropicMessages, OpenaiChat};
 fn every_scene_comes_out_as_it_should_and_leaves_nothing_behind() {
     let mut told = Vec::new();
     let good =
-        play(None, &mut |t| told.push((t.to_text(), t.to_json(), matches!(t, Told::Scene(_))))).unwrap();
+        play(None, 1, &mut |t| told.push((t.to_text(), t.to_json(), matches!(t, Told::Scene(_))))).unwrap();
     let text: String = told.iter().map(|(text, ..)| text.as_str()).collect::<Vec<_>>().join("\n");
     assert!(good, "{text}");
     assert!(text.lines().all(|l| l.chars().count() <= 100), "{text}");
@@ -21,7 +21,7 @@ fn every_scene_comes_out_as_it_should_and_leaves_nothing_behind() {
 #[test]
 fn a_directory_that_is_there_is_not_taken_over() {
     let there = std::env::temp_dir();
-    assert!(play(Some(&there), &mut |_| ()).is_err());
+    assert!(play(Some(&there), 1, &mut |_| ()).is_err());
 }
 
 #[test]

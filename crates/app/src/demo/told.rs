@@ -7,6 +7,8 @@ use std::path::PathBuf;
 const WIDTH: usize = 100;
 /// Where what belongs to a scene begins.
 const INDENT: usize = 22;
+/// Most records of a scene that are named in its lines.
+const NAMED: usize = 8;
 
 /// One thing to tell.
 pub enum Told {
@@ -97,9 +99,8 @@ impl Scene {
     fn to_text(&self) -> String {
         let how = format!("{}{}", self.dialect, if self.stream { ", stream" } else { "" });
         let mut text = format!("\n{:>2}  {:<8} {:<66} {how:>17}", self.number, self.word, self.title);
-        let records: Vec<String> = self.records.iter().map(u64::to_string).collect();
         let noun = if self.records.len() == 1 { "proof of inclusion" } else { "proofs of inclusion" };
-        let record = format!("{}; {noun} verified", records.join(", "));
+        let record = format!("{}; {noun} verified", listed(&self.records));
         row(&mut text, "answer", &self.answer);
         row(&mut text, "decided", &self.decided);
         row(&mut text, "record", &record);
@@ -149,6 +150,15 @@ impl Summary {
         row(&mut text, "scenes", &format!("{}: {end}", self.scenes));
         text
     }
+}
+
+/// The records by number. Those that count several callers together belong to every round.
+fn listed(records: &[u64]) -> String {
+    let mut text = records.iter().take(NAMED).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if records.len() > NAMED {
+        text.push_str(&format!(" and {} more", records.len() - NAMED));
+    }
+    text
 }
 
 /// A named row under what is there already, in lines of at most [`WIDTH`].

@@ -10,7 +10,7 @@
 //! session. Resources, prompts and completions are judged as calls of `server__resources/read`, `server__prompts/get`
 //! and `server__completion/complete`. What it does not do: keep sessions or pins.
 
-use crate::called::{Call, judge};
+use crate::called::{Call, Whole, judge};
 use crate::enforce::{Replacement, replacements};
 use crate::exchange::{Caller, note};
 use crate::gate::Gate;
@@ -19,12 +19,13 @@ use crate::refusal::{Refusal, Why};
 use crate::session;
 use crate::tally::{CallTally, Tally};
 use cordon_policy::{
-    Action, DataTable, Facts, Handling, Manifest, Obligations, Permit, Query, ReasonCode, Resource,
-    Uninspected,
+    Action, DataTable, Facts, Handling, Interaction, Manifest, Obligations, Permit, Query, ReasonCode,
+    Resource, Uninspected, Untrusted,
 };
-use cordon_types::{Digest, Feature, Guard, Millis, ServerId, SpanKind};
+use cordon_types::{Digest, Effect, Feature, Guard, Millis, Provenance, ServerId, SpanKind};
 use cordon_wire::json::{Doc, scan};
 use cordon_wire::mcp::{Edits, McpText, Texts, render, texts};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// A call that may go to its server.
@@ -198,7 +199,68 @@ pub fn reply(exchange: &CallExchange, raw: &str, tally: &mut Tally, now: Millis)
             edits.text(doc, text.node, as_edits(replaced)).map_err(Refusal::from_wire)?;
         }
     }
-    Ok(render(doc, 0, &edits))
+    let answer = render(doc, 0, &edits);
+    said_by_whom(exchange, manifest, &answer, tally, now)?;
+    Ok(answer)
+}
+
+/// SECURITY: an answer can say where a call goes as well as an argument can. To a tool that sends, spends or executes
+/// only what the user or a trusted tool said is answered, unless a person answers (`consent` among `mcp`).
+fn said_by_whom(
+    exchange: &CallExchange,
+    manifest: &Manifest,
+    answer: &str,
+    tally: &mut Tally,
+    now: Millis,
+) -> Result<(), Refusal> {
+    let rule = manifest.tool(&full_name(&exchange.server, &exchange.tool));
+    let Some(rule) = rule.filter(|r| r.untrusted != Untrusted::Allow) else { return Ok(()) };
+    let goes_out = matches!(rule.effect, Some(Effect::Send | Effect::Spend | Effect::Execute));
+    if !goes_out || manifest.mcp.contains(&Interaction::Consent) {
+        return Ok(());
+    }
+    let session = exchange.session.as_deref();
+    let Some(origins) = session::origins(&exchange.gate, &exchange.caller, session, now) else {
+        return Ok(());
+    };
+    let said: Value = serde_json::from_str(answer).map_err(|_| Refusal::internal())?;
+    let how = Whole { joins: rule.effect != Some(Effect::Execute), named: &|_| false };
+    let mut worst = Provenance::User;
+    let mut says = false;
+    values(&said, &mut |value| {
+        says = true;
+        worst = worst.min(origins.of(value, &how));
+    });
+    let (code, text) = if says && origins.labels().class > rule.clearance {
+        (ReasonCode::ClassRefused, "an answer after data of a higher class than this tool may be given")
+    } else if worst < Provenance::Trusted {
+        let text = "an answer to a tool that sends, spends or executes must be what the user or a trusted tool said; \
+                    write `consent` under `mcp` in the agent's manifest where a person runs the client";
+        (ReasonCode::TargetUntrusted, text)
+    } else {
+        origins.calls(&said);
+        return Ok(());
+    };
+    if manifest.observes(now) {
+        tally.observed = Some(code);
+        return Ok(());
+    }
+    Err(Refusal::new(403, Why::Policy(code), text))
+}
+
+/// Every value that says something: not what accepts or declines, nor whether, nor nothing.
+fn values(said: &Value, take: &mut dyn FnMut(&Value)) {
+    match said {
+        Value::Object(members) => {
+            let empty = |v: &Value| v.as_str().is_some_and(|s| matches!(s, "accept" | "decline" | "cancel"));
+            let said = members.iter().filter(|(key, v)| !(*key == "action" && empty(v)));
+            said.for_each(|(_, v)| values(v, take));
+        }
+        Value::Array(items) => items.iter().for_each(|v| values(v, take)),
+        Value::Null | Value::Bool(_) => {}
+        Value::String(text) if text.is_empty() => {}
+        Value::String(_) | Value::Number(_) => take(said),
+    }
 }
 
 /// Looks into what a server says of its tools, resources and prompts. `Err`: it tries to steer whoever reads it.

@@ -242,3 +242,37 @@ target = ["to"]
     let private = json!({"integrity": "trusted", "confidentiality": "private"});
     assert_eq!(sends_after("git", "issue", private), class);
 }
+
+#[test]
+fn an_answer_to_a_tool_that_sends_says_what_the_user_said() {
+    let answer = |world: &World, tool: &str, id: &str, said: Value| {
+        let (server, tool) = tool.split_once("__").unwrap();
+        let answered =
+            hands::reply(&at(world, server, tool, id), &said.to_string(), &mut Tally::default(), NOW);
+        answered.map_err(|refusal| refusal.why)
+    };
+    let form = |to: &str| json!({"ask": {"action": "accept", "content": {"to": to, "sure": true}}});
+    let untrusted = Err(Why::Policy(ReasonCode::TargetUntrusted));
+    let (world, id) = told("mail ann@example.com");
+    let mine = form("ann@example.com");
+    assert_eq!(answer(&world, "mail__send", &id, mine.clone()), Ok(mine.to_string()));
+    assert_eq!(answer(&world, "mail__send", &id, form("eve@evil.test")), untrusted.clone());
+    let read = json!({"content": [{"type": "text", "text": "eve@evil.test"}]}).to_string();
+    hands::learn(&at(&world, "mail", "send", &id), &read, NOW);
+    assert_eq!(answer(&world, "mail__send", &id, form("eve@evil.test")), untrusted.clone());
+    // Without a session nobody said anything; what says nothing may be answered.
+    assert_eq!(answer(&world, "mail__send", "none", mine), Err(Why::Policy(ReasonCode::ClassRefused)));
+    let bare = json!({"action": "decline"});
+    assert_eq!(answer(&world, "mail__send", "none", bare.clone()), Ok(bare.to_string()));
+    let yes = json!({"action": "accept", "content": {"sure": true, "why": ""}});
+    assert_eq!(answer(&world, "mail__send", &id, yes.clone()), Ok(yes.to_string()));
+    // A word that is no choice says something, whatever its member is called.
+    assert_eq!(answer(&world, "mail__send", &id, json!({"action": "eve@evil.test"})), untrusted);
+    // A tool that only reads takes any answer.
+    let any = form("eve@evil.test");
+    assert_eq!(answer(&world, "hr__salaries", &id, any.clone()), Ok(any.to_string()));
+    // What was read meanwhile does not leave by way of an answer.
+    hands::learn(&at(&world, "hr", "salaries", &id), &json!({"content": []}).to_string(), NOW);
+    let mine = form("ann@example.com");
+    assert_eq!(answer(&world, "mail__send", &id, mine), Err(Why::Policy(ReasonCode::ClassRefused)));
+}

@@ -15,15 +15,17 @@ use crate::mcp::link::{Ask, Link, Way};
 use crate::mcp::mirror;
 use crate::mcp::park::Parked;
 use crate::mcp::questions::STATE;
+use crate::mcp::refusals::{record_refusal, refused, unreachable};
 use crate::mcp::scopes;
 use crate::mcp::seal::Of;
 use crate::mcp::server::{Defined, Server};
 use crate::mcp::target::{self, Target};
+use crate::mcp::tasks::{self, Named};
 use crate::open::Open;
 use cordon_ledger::custody::Salted;
 use cordon_pipeline::{CallSeen, End, Refusal, Tally, Why, hands};
-use cordon_policy::{Interaction, ReasonCode};
-use cordon_types::{Digest, Operation};
+use cordon_policy::{Interaction, Permit, ReasonCode};
+use cordon_types::Digest;
 use cordon_upstream::ApiRequest;
 use cordon_wire::json::{Doc, scan};
 use cordon_wire::mcp::{Edits, ErrorCode, Id, Message, Method, render, string};
@@ -45,10 +47,15 @@ pub(crate) struct Call {
     pub name: Option<String>,
     /// The tool's definition, as it was approved.
     pub pin: Option<Digest>,
+    /// The task that it is about.
+    pub task: Option<Named>,
 }
 
 pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Message) -> Response<OutBody> {
     let op = operation(method);
+    if method.is_of_task() && !context.abilities.tasks {
+        return context.refused(id, op, tasks::needed()).await;
+    }
     let Some(mut call) = find(&context, method, message) else {
         return context.refused(id, op, unknown(method)).await;
     };
@@ -77,7 +84,7 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         };
     }
     let (link, defined) = match ready(&context, &call).await {
-        Ok((_, None)) if method == Method::ToolsCall => {
+        Ok((_, None)) if call.is_of_tool() => {
             let refusal = Refusal::new(403, Why::Policy(ReasonCode::ToolNotListed), String::new());
             record_refusal(&context, op, &call, message, &Tally::default(), &refusal).await;
             return context.failed(id, &unknown(method));
@@ -93,16 +100,10 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
         return context.refused(id, op, fail).await;
     }
     let mut tally = Tally { received: message.len() as u64, ..Tally::default() };
-    if let Some(Err(refusal)) = defined.as_ref().map(|d| fits(&context, &call, d)) {
-        return refused(&context, id, op, &call, message, tally, refusal).await;
-    }
-    call.pin = defined.as_ref().map(|d| d.digest);
-    let judged = match judged(&context, id, &call, (message, defined.as_deref()), &mut tally).await {
-        Ok(judged) => judged,
+    let permit = match permitted(&context, id, &mut call, (message, defined.as_deref()), &mut tally).await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
-    call.arguments = judged.arguments;
-    call.rename(&context.gate.limits);
     let (parked, inputs) = match come_back(&context, &call, message, &mut tally, now) {
         Ok(found) => found,
         Err(refusal) => return refused(&context, id, op, &call, message, tally, refusal).await,
@@ -113,7 +114,30 @@ pub(crate) async fn call(context: Context, method: Method, id: &Id, message: &Me
     };
     let back = Back { parked, inputs, api };
     context.asked.worker.shared.metrics.found(&tally, "prompt");
-    carry(context, link, call, judged.permit, tally, tickets, (id, message), back).await
+    carry(context, link, call, permit, tally, tickets, (id, message), back).await
+}
+
+/// Whether the tool may be used as it is, and the judge's word on the call. `Err`: the answer to the client.
+async fn permitted(
+    context: &Context,
+    id: &Id,
+    call: &mut Call,
+    (message, defined): (&Message, Option<&Defined>),
+    tally: &mut Tally,
+) -> Result<Arc<Permit>, Box<Response<OutBody>>> {
+    if let Some(Err(refusal)) = defined.map(|d| fits(context, call, d)) {
+        let (op, tally) = (operation(call.method), std::mem::take(tally));
+        return Err(Box::new(refused(context, id, op, call, message, tally, refusal).await));
+    }
+    // The call that became the task was judged; what its caller adds to it is looked into below.
+    if let Some(named) = &call.task {
+        return Ok(named.task.permit.clone());
+    }
+    call.pin = defined.map(|d| d.digest);
+    let judged = judged(context, id, call, (message, defined), tally).await?;
+    call.arguments = judged.arguments;
+    call.rename(&context.gate.limits);
+    Ok(Arc::new(judged.permit))
 }
 
 /// The judge's word; where the call waits for people, after the end user was asked. `Err`: the answer to the client.
@@ -178,7 +202,7 @@ async fn carry(
     mut context: Context,
     link: Arc<Link>,
     call: Call,
-    permit: cordon_policy::Permit,
+    permit: Arc<Permit>,
     tally: Tally,
     tickets: Vec<cordon_pipeline::meter::Ticket>,
     (id, message): (&Id, &Message),
@@ -282,6 +306,11 @@ fn judged_inputs(
 }
 
 impl Call {
+    /// Whether it is about one tool that its server declares.
+    fn is_of_tool(&self) -> bool {
+        self.method == Method::ToolsCall || self.task.is_some()
+    }
+
     /// SECURITY: a header and a subscription name what was judged, with all that was masked in it.
     fn rename(&mut self, limits: &cordon_wire::Limits) {
         let key = match self.method {
@@ -352,15 +381,32 @@ fn find(context: &Context, method: Method, message: &Message) -> Option<Call> {
         }
         let arguments = render(doc, body, &edits);
         let tool = method.name().to_owned();
-        Call { method, server: target.server, tool, arguments, name: Some(target.name), pin: None }
+        Call {
+            method,
+            server: target.server,
+            tool,
+            arguments,
+            name: Some(target.name),
+            pin: None,
+            task: None,
+        }
     };
     match method {
         Method::ToolsCall => {
             let target = target::by_name(context, &message.text("name")?)?;
             let arguments = message.get("arguments").map_or("{}", |n| message.raw(n)).to_owned();
             let name = Some(target.name.clone());
-            Some(Call { method, server: target.server, tool: target.name, arguments, name, pin: None })
+            Some(Call {
+                method,
+                server: target.server,
+                tool: target.name,
+                arguments,
+                name,
+                pin: None,
+                task: None,
+            })
         }
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => tasks::find(context, method, message),
         Method::PromptsGet => {
             let key = message.get("name")?;
             Some(judged(target::by_name(context, &doc.string(key)?)?, key))
@@ -389,7 +435,7 @@ fn find(context: &Context, method: Method, message: &Message) -> Option<Call> {
 /// The connection, once the tool is known, and the tool as its server declares it.
 async fn ready(context: &Context, call: &Call) -> Result<(Arc<Link>, Option<Arc<Defined>>), Failure> {
     let link = context.link(&call.server).await?;
-    if call.method != Method::ToolsCall {
+    if !call.is_of_tool() {
         return Ok((link, None));
     }
     let worker = &context.asked.worker;
@@ -424,6 +470,10 @@ fn fits(context: &Context, call: &Call, defined: &Defined) -> Result<(), Refusal
             ),
         ));
     }
+    // A task's call was checked when it was made.
+    if call.task.is_some() {
+        return Ok(());
+    }
     let Ok(schema) = &defined.schema else { return Err(Refusal::internal()) };
     // A tool without parameters may be called without arguments; the gateway's scan has read them strictly.
     let mut value: Value = serde_json::from_str(&call.arguments).map_err(|_| Refusal::internal())?;
@@ -446,6 +496,9 @@ fn fits(context: &Context, call: &Call, defined: &Defined) -> Result<(), Refusal
 fn unknown(method: Method) -> Fail {
     let what = match method {
         Method::ToolsCall => "there is no such tool, or this agent may not use it",
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+            "there is no such task, or it is none of this key's"
+        }
         Method::PromptsGet => "there is no such prompt, or this agent may not use it",
         Method::Complete => "there is nothing of that name to complete, or this agent may not use it",
         _ => "there is no such resource, or this agent may not read it",
@@ -486,86 +539,6 @@ async fn intent(
     // The outcome says of which tool the call was, and how it was judged.
     open.tally.calls = tally.calls;
     open.begun(appended, message.len() as u64).await
-}
-
-/// A refusal of the judge's: the agent reads why, as the result of its call.
-async fn refused(
-    context: &Context,
-    id: &Id,
-    op: Operation,
-    call: &Call,
-    message: &Message,
-    tally: Tally,
-    refusal: Refusal,
-) -> Response<OutBody> {
-    let told = record_refusal(context, op, call, message, &tally, &refusal).await;
-    if call.method == Method::ToolsCall
-        && matches!(told.why, Why::Policy(_) | Why::Killed | Why::CannotSplice)
-    {
-        return context.result(id, &notice(context, &told));
-    }
-    context.failed(id, &Fail::refusal(&told))
-}
-
-async fn unreachable(
-    context: &Context,
-    id: &Id,
-    op: Operation,
-    call: &Call,
-    message: &Message,
-    failure: &Failure,
-) -> Response<OutBody> {
-    tracing::warn!(server = %call.server.id(), why = failure.name, detail = failure.detail, "a tool server failed");
-    let refusal = failure.refusal();
-    record_refusal(context, op, call, message, &Tally::default(), &refusal).await;
-    context.failed(id, &Fail::refusal(&refusal))
-}
-
-async fn record_refusal(
-    context: &Context,
-    op: Operation,
-    call: &Call,
-    message: &Message,
-    tally: &Tally,
-    refusal: &Refusal,
-) -> Refusal {
-    let shared = &context.asked.worker.shared;
-    shared.metrics.ended(op.name(), refusal.why.name());
-    shared.metrics.found(tally, "prompt");
-    let name = hands::full_name(call.server.id(), &call.tool);
-    let seen = CallSeen {
-        server: Some(call.server.id()),
-        tool: Some(&name),
-        bytes: message.len() as u64,
-        tally,
-        session: context.asked.session.as_deref(),
-        advisory: false,
-    };
-    let about = context.asked.about(op);
-    let leaf = shared.recorder.call_refused(&about, &context.gate, &seen, refusal.why, shared.clock.now());
-    match shared.ledger.append(leaf).await {
-        Ok(_) => refusal.clone(),
-        Err(_) => crate::open::ledger_refusal(),
-    }
-}
-
-/// A result in the place of one that may not be: its reader learns that, and why; a program finds it beside.
-pub(crate) fn notice(context: &Context, refusal: &Refusal) -> String {
-    let text = string(&format!("[Cordon refused this tool call: {}]", refusal.public));
-    let complete = if context.revision.is_stateless() { ",\"resultType\":\"complete\"" } else { "" };
-    let reason = string(refusal.why.name());
-    let told = match &refusal.waiting {
-        None => format!("\"status\":\"refused\",\"reason\":{reason}"),
-        Some(waiting) => format!(
-            "\"status\":\"waiting_for_approval\",\"reason\":{reason},\"approval\":{},\"expires_at\":{}",
-            string(&waiting.id.to_string()),
-            string(&cordon_types::time::rfc3339(waiting.expires_at))
-        ),
-    };
-    format!(
-        "{{\"content\":[{{\"type\":\"text\",\"text\":{text}}}],\"structuredContent\":{{\"cordon\":{{{told}}}}},\
-         \"isError\":true{complete},\"_meta\":{{\"cordon/refused\":{reason}}}}}"
-    )
 }
 
 /// How a failure of a server ends an exchange.

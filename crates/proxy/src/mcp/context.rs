@@ -10,6 +10,7 @@ use crate::mcp::outward::Behalf;
 use crate::mcp::server::Server;
 use crate::mcp::session::{Abilities, Session};
 use crate::mcp::standing::LEVELS;
+use crate::mcp::tasks;
 use crate::respond;
 use crate::route::single;
 use cordon_pipeline::hands::CallExchange;
@@ -350,6 +351,7 @@ pub(crate) fn abilities(doc: Doc<'_>, node: u32, manifest: Option<&Manifest>) ->
         elicitation: of("elicitation", Interaction::Elicitation, &["form", "url"]),
         sampling: of("sampling", Interaction::Sampling, &["context", "tools"]),
         roots: of("roots", Interaction::Roots, &[]),
+        tasks: object(node, "extensions").and_then(|e| object(e, tasks::EXTENSION)).is_some(),
     }
 }
 
@@ -365,6 +367,7 @@ pub(crate) const fn operation(method: Method) -> Operation {
         Method::PromptsList => Operation::PromptsList,
         Method::PromptsGet => Operation::PromptsGet,
         Method::Complete => Operation::Complete,
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => Operation::Tasks,
         Method::Initialize | Method::Ping | Method::Discover | Method::SetLevel | Method::Listen => {
             Operation::McpSession
         }

@@ -8,15 +8,17 @@
 //! a server says on the way is inspected as its answer is.
 
 use crate::body::{Broken, OutBody};
-use crate::mcp::calls::{Call, end_of, notice};
+use crate::mcp::calls::{Call, end_of};
 use crate::mcp::context::{Context, Fail};
-use crate::mcp::convert;
+use crate::mcp::convert::{self, Place};
 use crate::mcp::failure::Failure;
 use crate::mcp::link::{Ask, Link, Words};
 use crate::mcp::questions::{self, Inputs, Question};
+use crate::mcp::refusals::notice;
 use crate::mcp::replies::{Replies, Reply};
 use crate::mcp::resume::Reader;
 use crate::mcp::session::Session;
+use crate::mcp::tasks;
 use crate::open::{Open, killed_refusal};
 use crate::respond;
 use bytes::Bytes;
@@ -86,7 +88,7 @@ impl Flow {
         open: Open,
         link: Arc<Link>,
         call: Call,
-        permit: Permit,
+        permit: Arc<Permit>,
         id: Id,
         message: &Message,
         cancelled: Option<oneshot::Receiver<()>>,
@@ -101,7 +103,7 @@ impl Flow {
             link,
             call,
             exchange,
-            permit: Arc::new(permit),
+            permit,
             id,
             token: token.map(|t| t.as_json().to_owned()),
             replies: None,
@@ -299,12 +301,12 @@ impl Flow {
 
     async fn take(&mut self, message: Message) {
         match message.kind() {
-            MessageKind::Response => {
-                if message.text("resultType").as_deref() == Some("input_required") {
-                    return questions::input_required(self, message).await;
-                }
-                self.answer(&message).await;
-            }
+            MessageKind::Response => match message.text("resultType").as_deref() {
+                Some("input_required") => questions::input_required(self, message).await,
+                Some("task") => tasks::created(self, &message).await,
+                _ if self.call.method == Method::TasksGet => tasks::told(self, &message).await,
+                _ => self.answer(&message).await,
+            },
             MessageKind::Error => self.server_said_no(&message).await,
             MessageKind::Notification => self.notified(&message),
             MessageKind::Request => questions::asked(self, message).await,
@@ -318,9 +320,14 @@ impl Flow {
     /// The answer, judged.
     async fn answer(&mut self, message: &Message) {
         let mut tally = Tally { received: self.received(), ..Tally::default() };
-        let (to, joined) = (self.context.revision, self.context.is_joined());
+        let place = Place { revision: self.context.revision, joined: self.context.is_joined(), handle: None };
         let judged =
-            convert::result(&self.exchange, self.call.method, message, to, joined, &mut tally, self.now());
+            convert::result(&self.exchange, self.call.method, message, &place, &mut tally, self.now());
+        self.settle(judged, tally).await;
+    }
+
+    /// What was judged, or why it may not be read, as the answer.
+    pub(crate) async fn settle(&mut self, judged: Result<String, Refusal>, mut tally: Tally) {
         match judged {
             Ok(result) => {
                 tally.released = result.len() as u64;
@@ -334,7 +341,7 @@ impl Flow {
         }
     }
 
-    fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.replies.as_ref().map_or(0, |r| r.received() as u64)
     }
 
@@ -414,7 +421,7 @@ impl Flow {
         }
     }
 
-    async fn failed(&mut self, failure: &Failure) {
+    pub(crate) async fn failed(&mut self, failure: &Failure) {
         tracing::warn!(
             request = %self.context.asked.id, server = %self.call.server.id(), why = failure.name,
             detail = failure.detail, "a tool server failed"

@@ -6,7 +6,8 @@
 use crate::body::OutBody;
 use crate::mcp::context::{Context, Fail, abilities};
 use crate::mcp::link::{Link, SESSION, object};
-use crate::mcp::session::Session;
+use crate::mcp::session::{Abilities, Session};
+use crate::mcp::tasks;
 use cordon_pipeline::Why;
 use cordon_policy::Interaction;
 use cordon_types::Operation;
@@ -29,7 +30,8 @@ pub(crate) async fn initialize(mut context: Context, id: &Id, message: &Message)
     // A revision that is not known here is answered with the newest that has sessions; the client may go.
     let revision =
         Revision::from_name(&wanted).filter(|r| !r.is_stateless()).unwrap_or(Revision::LAST_WITH_SESSIONS);
-    let abilities = abilities(message.doc(), can, context.manifest());
+    // Tasks are an extension of the revision without sessions.
+    let abilities = Abilities { tasks: false, ..abilities(message.doc(), can, context.manifest()) };
     let shared = context.asked.worker.shared.clone();
     let key = context.asked.principal.key.clone();
     let endpoint = context.one.as_ref().map(|s| s.id().clone());
@@ -108,6 +110,7 @@ async fn hello(context: &Context) -> Result<Hello, Fail> {
             ("completions", "{}".to_owned()),
         ];
         all.extend(context.allows(Interaction::Logging).then(|| ("logging", "{}".to_owned())));
+        all.extend(context.revision.is_stateless().then(tasks::advertised));
         return Ok(Hello { capabilities: object(&all), instructions: None });
     };
     let link = context.link(server).await.map_err(|f| {
@@ -123,6 +126,9 @@ async fn hello(context: &Context) -> Result<Hello, Fail> {
         if let Some(node) = link.capability(key) {
             members.push((key, String::from_utf8_lossy(doc.raw(node)).into_owned()));
         }
+    }
+    if context.revision.is_stateless() && tasks::served(&link) {
+        members.push(tasks::advertised());
     }
     Ok(Hello { capabilities: object(&members), instructions: instructions(context, &link) })
 }

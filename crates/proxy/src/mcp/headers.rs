@@ -52,6 +52,7 @@ pub(crate) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), String
     let named = match Method::find(message.method(), cordon_wire::mcp::Revision::CURRENT) {
         Some(Method::ToolsCall | Method::PromptsGet) => message.text("name"),
         Some(Method::ResourcesRead) => message.text("uri"),
+        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => message.text("taskId"),
         _ => None,
     };
     let header = single(headers, "mcp-name")?;

@@ -7,6 +7,7 @@ use crate::mcp::resume::Shelf;
 use crate::mcp::seal::Seal;
 use crate::mcp::server::{Server, ServerSettings};
 use crate::mcp::session::Session;
+use crate::mcp::tasks::Task;
 use arc_swap::ArcSwap;
 use cordon_types::{Entropy, KeyId, ServerId};
 use cordon_wire::mcp::notification;
@@ -25,6 +26,9 @@ const SESSION_IDLE: Duration = Duration::from_secs(3_600);
 const LINK_IDLE: Duration = Duration::from_secs(600);
 /// Most calls that wait for input at once.
 const MAX_PARKED: usize = 1_000;
+/// Most tasks at once, and most of one key.
+const MAX_TASKS: usize = 10_000;
+const MAX_TASKS_OF_KEY: usize = 1_000;
 
 /// Connections of clients without sessions, and when each was last used.
 type Links = HashMap<(KeyId, ServerId), (Arc<Link>, Instant)>;
@@ -36,6 +40,8 @@ pub struct Hub {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     links: Mutex<Links>,
     parked: Mutex<HashMap<String, Parked>>,
+    /// What calls became, by the handle under which the caller knows it.
+    tasks: Mutex<HashMap<String, Arc<Task>>>,
     /// Which tools may be used.
     pub pins: Pins,
     /// Who wants to know what servers declare.
@@ -124,6 +130,7 @@ impl Hub {
         lock(&self.links).retain(|_, (link, used)| used.elapsed() < LINK_IDLE && !link.is_over());
         let now = Instant::now();
         lock(&self.parked).retain(|_, parked| parked.until > now);
+        lock(&self.tasks).retain(|_, task| task.until > now);
     }
 
     /// What servers' states are sealed with, for as long as this process lives.
@@ -193,10 +200,34 @@ impl Hub {
         None
     }
 
+    /// Keeps what a call became; the handle for its caller. `None` when there are too many.
+    pub(crate) fn keep_task(&self, entropy: &dyn Entropy, task: Task) -> Option<String> {
+        let mut all = lock(&self.tasks);
+        let of_key = all.values().filter(|t| t.key == task.key).count();
+        if all.len() >= MAX_TASKS || of_key >= MAX_TASKS_OF_KEY {
+            let now = Instant::now();
+            all.retain(|_, t| t.until > now);
+            let of_key = all.values().filter(|t| t.key == task.key).count();
+            if all.len() >= MAX_TASKS || of_key >= MAX_TASKS_OF_KEY {
+                return None;
+            }
+        }
+        let handle = token(entropy);
+        all.insert(handle.clone(), Arc::new(task));
+        Some(handle)
+    }
+
+    /// The task of that handle. SECURITY: another key's handle is as unknown as none.
+    pub(crate) fn task(&self, handle: &str, key: &KeyId) -> Option<Arc<Task>> {
+        let found = lock(&self.tasks).get(handle).cloned();
+        found.filter(|t| t.key == *key && t.until > Instant::now())
+    }
+
     /// Lets go of everything: at a drain. Programs that Cordon started end.
     pub fn stop(&self) {
         lock(&self.links).clear();
         lock(&self.parked).clear();
+        lock(&self.tasks).clear();
         let sessions = std::mem::take(&mut *lock(&self.sessions));
         sessions.values().for_each(|s| s.end());
     }

@@ -176,6 +176,7 @@ async fn look(worker: &Arc<Worker>, server: &Arc<Server>) {
         elicitation: some("{\"form\":{},\"url\":{}}"),
         sampling: some("{\"context\":{},\"tools\":{}}"),
         roots: some("{}"),
+        tasks: true,
     };
     let asking = async {
         let link = Arc::new(Link::open(worker, server, &able, true, None).await?);

@@ -15,6 +15,7 @@ use crate::mcp::outward::{self, Behalf};
 use crate::mcp::replies::Replies;
 use crate::mcp::server::{Server, Transport};
 use crate::mcp::session::Abilities;
+use crate::mcp::tasks;
 use crate::worker::Worker;
 use bytes::Bytes;
 use cordon_policy::Permit;
@@ -495,8 +496,9 @@ impl Abilities {
     /// As a server reads it.
     pub(crate) fn to_json(&self) -> String {
         let all = [("elicitation", &self.elicitation), ("sampling", &self.sampling), ("roots", &self.roots)];
-        let members: Vec<(&str, String)> =
+        let mut members: Vec<(&str, String)> =
             all.into_iter().filter_map(|(key, json)| Some((key, json.clone()?))).collect();
+        members.extend(self.tasks.then(tasks::advertised));
         object(&members)
     }
 }

@@ -28,6 +28,7 @@ mod outward;
 mod park;
 mod pins;
 mod questions;
+mod refusals;
 mod replies;
 mod resume;
 mod scopes;
@@ -36,6 +37,7 @@ mod server;
 mod session;
 mod standing;
 mod target;
+mod tasks;
 
 pub use hub::Hub;
 pub use learn::watch;
@@ -163,7 +165,10 @@ async fn request(context: Context, message: Message) -> Response<OutBody> {
         | Method::ResourcesSubscribe
         | Method::ResourcesUnsubscribe
         | Method::PromptsGet
-        | Method::Complete => calls::call(context, method, &id, &message).await,
+        | Method::Complete
+        | Method::TasksGet
+        | Method::TasksUpdate
+        | Method::TasksCancel => calls::call(context, method, &id, &message).await,
     }
 }
 

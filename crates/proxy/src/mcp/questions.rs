@@ -268,11 +268,7 @@ pub(crate) async fn input_required(flow: &mut Flow, message: Message) {
         return;
     }
     if !may_all(flow, &message) {
-        let refusal = Refusal::new(
-            403,
-            Why::Upstream("input_required"),
-            "the tool server asks for what this agent's manifest does not let servers ask for; see `mcp`",
-        );
+        let refusal = may_not();
         return flow.refuse(End::UpstreamFailed("input_required"), &refusal).await;
     }
     let mut tally = Tally { received: message.len() as u64, ..Tally::default() };
@@ -292,8 +288,14 @@ pub(crate) async fn input_required(flow: &mut Flow, message: Message) {
     }
 }
 
+/// What is told of a question that the manifest does not let servers ask.
+pub(crate) fn may_not() -> Refusal {
+    let text = "the tool server asks for what this agent's manifest does not let servers ask for; see `mcp`";
+    Refusal::new(403, Why::Upstream("input_required"), text)
+}
+
 /// Whether the manifest lets servers ask all that is asked here.
-fn may_all(flow: &Flow, message: &Message) -> bool {
+pub(crate) fn may_all(flow: &Flow, message: &Message) -> bool {
     let doc = message.doc();
     let asked = message.get("inputRequests");
     asked.into_iter().flat_map(|n| doc.members(n)).all(|(_, value)| {

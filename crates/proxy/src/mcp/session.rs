@@ -31,6 +31,8 @@ pub(crate) struct Abilities {
     pub sampling: Option<String>,
     /// JSON text of `roots`.
     pub roots: Option<String>,
+    /// It takes a task for an answer (2026-07-28, extension `io.modelcontextprotocol/tasks`).
+    pub tasks: bool,
 }
 
 /// One event of the standing stream.

@@ -31,6 +31,14 @@ macro_rules! methods {
     };
 }
 
+impl Method {
+    /// Whether it is about a task that a call became.
+    #[must_use]
+    pub const fn is_of_task(self) -> bool {
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel)
+    }
+}
+
 /// A revision of the protocol, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Revision {
@@ -91,8 +99,9 @@ methods! {
     Discover = "server/discover", V2026_07_28 ..= V2026_07_28, [];
     /// The list of tools.
     ToolsList = "tools/list", V2024_11_05 ..= V2026_07_28, ["cursor"];
-    /// A tool's call.
-    ToolsCall = "tools/call", V2024_11_05 ..= V2026_07_28, ["name", "arguments", "inputResponses", "requestState"];
+    /// A tool's call. `task` asked for a task before 2026-07-28: it is read, and goes no further.
+    ToolsCall = "tools/call", V2024_11_05 ..= V2026_07_28,
+        ["name", "arguments", "inputResponses", "requestState", "task"];
     /// The list of resources.
     ResourcesList = "resources/list", V2024_11_05 ..= V2026_07_28, ["cursor"];
     /// The list of patterns of resources.
@@ -111,6 +120,12 @@ methods! {
     Complete = "completion/complete", V2024_11_05 ..= V2026_07_28, ["ref", "argument", "context"];
     /// From which level on the server's log is wanted.
     SetLevel = "logging/setLevel", V2024_11_05 ..= V2025_11_25, ["level"];
+    /// How a task stands (extension `io.modelcontextprotocol/tasks`).
+    TasksGet = "tasks/get", V2026_07_28 ..= V2026_07_28, ["taskId"];
+    /// What a task asked for.
+    TasksUpdate = "tasks/update", V2026_07_28 ..= V2026_07_28, ["taskId", "inputResponses"];
+    /// A task is wanted no more.
+    TasksCancel = "tasks/cancel", V2026_07_28 ..= V2026_07_28, ["taskId"];
     /// A stream of changes.
     Listen = "subscriptions/listen", V2026_07_28 ..= V2026_07_28, ["notifications"];
 }
@@ -131,6 +146,8 @@ mod tests {
         check("tools/call", Revision::V2024_11_05, true);
         check("Tools/call", Revision::V2024_11_05, false);
         check("tasks/get", Revision::V2025_11_25, false);
+        check("tasks/get", Revision::V2026_07_28, true);
+        check("tasks/list", Revision::V2026_07_28, false);
         for revision in Revision::ALL {
             assert_eq!(Revision::from_name(revision.name()), Some(revision));
         }
