@@ -217,7 +217,8 @@ impl Sweep<'_> {
                 let Some(name) = dice.of(tools).cloned() else { continue };
                 self.ask(Action::ToolCall, &name, &facts, sides);
             } else {
-                facts.features = dice.of(&all).copied().filter(|_| dice.0.is_multiple_of(2)).into_iter().collect();
+                facts.features =
+                    dice.of(&all).copied().filter(|_| dice.0.is_multiple_of(2)).into_iter().collect();
                 let Some(name) = dice.of(models).cloned() else { continue };
                 let action = if dice.below(2) == 0 { Action::ModelPrompt } else { Action::ModelAnswer };
                 self.ask(action, &name, &facts, sides);

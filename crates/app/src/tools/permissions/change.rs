@@ -8,7 +8,7 @@
 //! the gateway refuses is undone. What it deliberately does not do: keep more than one previous manifest; that is
 //! version control's work.
 
-use super::{Ledger, look, problem, proved};
+use super::{Ledger, look, problem, proved, set};
 use crate::data::{make_dir, read, write_new};
 use crate::error::AppError;
 use crate::load::{Sources, load};
@@ -110,7 +110,7 @@ fn proposed(root: &Path, file: &Path) -> Result<Proposed, AppError> {
     let proof = prove(&loaded.policy, &set, &agent, &AgentUse::default(), now);
     Ok(Proposed {
         places: Places::of(root, &sources, &old)?,
-        compared: proved(&proof)["sweep"].take(),
+        compared: proved(&proof).get_mut("sweep").map(Value::take).unwrap_or_default(),
         never_wider: proof.never_wider(),
         old,
         text,
@@ -138,8 +138,8 @@ pub fn apply(root: &Path, file: &Path, wider: bool) -> Result<Changed, AppError>
     if read(&p.places.staged).is_ok_and(|staged| staged == p.text) && remove(&p.places.staged)? {
         tell(root, &p.agent, "unstaged")?;
     }
-    json["applied"] = true.into();
-    json["manifest"] = p.old.source.as_str().into();
+    set(&mut json, "applied", true);
+    set(&mut json, "manifest", p.old.source.as_str());
     Ok(Changed { json, done: true })
 }
 
@@ -219,5 +219,6 @@ pub fn staged(root: &Path, ledger: Ledger<'_>, window: Millis) -> Result<Value, 
             Err(found) => json!({"file": name, "problems": found.0.iter().map(ToString::to_string).collect::<Vec<_>>()}),
         });
     }
-    Ok(json!({"staged": out, "running": seen["running"], "differences": seen["differences"]}))
+    let of = |name: &str| seen.get(name).cloned().unwrap_or_default();
+    Ok(json!({"staged": out, "running": of("running"), "differences": of("differences")}))
 }

@@ -125,12 +125,12 @@ impl View {
         let new = self.sources.with(&[manifest])?;
         let proof = prove(&self.loaded.policy, &new, &m.agent, &used, self.now);
         out.sound = proof.breaks_nothing() && proof.never_wider();
-        out.json["proof"] = proved(&proof);
-        out.json["proved"] = proof.proved().into();
+        set(&mut out.json, "proof", proved(&proof));
+        set(&mut out.json, "proved", proof.proved());
         // SECURITY: what breaks recorded use, or goes further than before, is not offered.
         if out.sound {
-            out.json["offered"] = true.into();
-            out.json["toml"] = text.as_str().into();
+            set(&mut out.json, "offered", true);
+            set(&mut out.json, "toml", text.as_str());
             out.text = Some(text);
         }
         Ok(out)
@@ -148,6 +148,13 @@ pub struct Suggested {
     pub text: Option<String>,
     /// Whether what was made holds: else it is a defect, and nothing is offered.
     pub sound: bool,
+}
+
+/// Sets a member of an object.
+fn set(json: &mut Value, name: &str, to: impl Into<Value>) {
+    if let Some(object) = json.as_object_mut() {
+        object.insert(name.to_owned(), to.into());
+    }
 }
 
 fn left_out(l: LeftOut) -> Value {
