@@ -100,7 +100,7 @@ pub fn manifests() -> Vec<Vec<u8>> {
 pub fn cuts() -> Vec<Vec<u8>> {
     let nested = b"agent = \"a\"\nowner = \"o\"\npurpose = \"p\"\n[[tools]]\nname = \"*\"\n[[tools]]\nname = \"a*\"\nrates = [\"3/minute\"]\n[[tools]]\nname = \"ab\"\neffect = \"send\"\nuntrusted = \"allow\"\n";
     let all = manifests().into_iter().chain([nested.to_vec()]);
-    all.flat_map(|m| (0..8).map(move |n| led(n, &[&m]))).collect()
+    all.flat_map(|m| (0..8).map(move |n| led(n, &m))).collect()
 }
 
 /// Configs.

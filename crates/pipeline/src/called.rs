@@ -108,13 +108,7 @@ pub fn judge(
         now,
     };
     let verdict = gate.policy.authorize(&question);
-    // What the tool gateway judges again is compared there.
-    if let Some(staged) = gate.staged_for(&caller.agent).filter(|_| !call.judged_again) {
-        let other = staged.policy.manifest(&caller.agent).and_then(|m| m.tool(call.tool));
-        let arguments = question.facts.arguments.as_ref();
-        let beside = origins.and_then(|o| Some(self::flow(o, other?, arguments?, tally.turn)));
-        gate.call_differs(staged, &question, &verdict, beside);
-    }
+    beside(gate, origins, call, &question, &verdict, tally.turn);
     facts.flow = None;
     let arguments = facts.arguments.take().unwrap_or_default();
     let permit = match verdict {
@@ -149,6 +143,22 @@ pub fn judge(
         ..tallied(call, rule, flow, None)
     });
     Ok(permit)
+}
+
+/// Compares with a staged manifest, where there is one. What the tool gateway judges again is compared there.
+fn beside(
+    gate: &Gate,
+    origins: Option<&dyn Origins>,
+    call: Call<'_>,
+    question: &Query<'_>,
+    verdict: &Authorization,
+    turn: Option<Labels>,
+) {
+    let Some(staged) = gate.staged_for(question.agent).filter(|_| !call.judged_again) else { return };
+    let rule = staged.policy.manifest(question.agent).and_then(|m| m.tool(call.tool));
+    let arguments = question.facts.arguments.as_ref();
+    let flow = origins.and_then(|o| Some(flow(o, rule?, arguments?, turn)));
+    gate.call_differs(staged, question, verdict, flow);
 }
 
 /// Whether the tool may be called at this time, and this often; counts the call with `count`.
