@@ -6,13 +6,17 @@ left.
 
 import functools
 import json
+import shutil
+import subprocess
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import openai
 
-from gateway import Gateway, eventually
+from gateway import Gateway, binary, eventually
 
 CLERK = """agent = "clerk"
 owner = "o@example.com"
@@ -306,6 +310,36 @@ class HiddenNames(unittest.TestCase):
             fates = {c["at"]: c["fate"] for c in cut["changes"]}
             self.assertEqual(("kept", "removed"), (fates["tools.read_*"], fates["tools.pay"]))
             self.assertTrue(cut["proved"], cut["proof"])
+
+
+class PastTheGateway(unittest.TestCase):
+    def test_what_a_known_agents_host_sends_itself_is_a_bypass(self):
+        directory = Path(tempfile.mkdtemp(prefix="cordon-e2e-bypass-"))
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        log = directory / "squid.log"
+        line = "{at}.000 10 {who} TCP_TUNNEL/200 4711 CONNECT api.openai.com:443 - HIER_DIRECT/1.2.3.4 -\n"
+        log.write_text("".join(line.format(at=1795600000 + n, who=w) for n, w in enumerate(["10.0.5.17", "10.0.9.9"])))
+        declared = directory / "inventory.toml"
+        declared.write_text(
+            '[[asset]]\nkind = "service"\nname = "openai"\nowner = "platform"\n'
+            '[[agent]]\nname = "clerk"\nhosts = ["10.0.5.0/24"]\n'
+        )
+
+        def scan(*more):
+            command = [binary(), "scan", "--logs", log, "--declared", declared, *more]
+            return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+
+        done = scan("--json", "--fail-on", "bypass")
+        self.assertEqual(3, done.returncode, done.stderr)
+        lines = [json.loads(text) for text in done.stdout.splitlines()]
+        uses = {u["who"]: u.get("bypass") for u in lines if u["t"] == "use"}
+        self.assertEqual({"10.0.5.17": "clerk", "10.0.9.9": None}, uses)
+        (asset,) = [a for a in lines if a["t"] == "asset" and a["key"] == "openai"]
+        # Approved and owned: that it went past the gateway is all that is wrong.
+        self.assertEqual(("sanctioned", ["bypass"]), (asset["mark"], asset["issues"]))
+        self.assertIn("BYPASS (1)", scan().stdout)
+        declared.write_text(declared.read_text().replace("10.0.5.0/24", "10.0.6.0/24"))
+        self.assertEqual(0, scan("--fail-on", "bypass").returncode)
 
 
 def admin(gateway, path):

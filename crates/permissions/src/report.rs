@@ -197,11 +197,6 @@ fn totals<'s>(all: impl Iterator<Item = &'s Seen>) -> Totals {
     })
 }
 
-/// A name that stands for all that a pattern fits.
-fn example(name: &str) -> String {
-    name.strip_suffix('*').map_or_else(|| name.to_owned(), |prefix| format!("{prefix}another"))
-}
-
 fn model(
     policies: &PolicySet,
     m: &Manifest,
@@ -212,7 +207,7 @@ fn model(
 ) -> Grant {
     let pattern = name.ends_with('*');
     let of_it: Vec<(&String, &Seen)> = used.models.iter().filter(|(n, _)| fits(name, n)).collect();
-    let asked = example(name);
+    let asked = m.example(name);
     let facts = Facts::default();
     let q = Query {
         agent: &m.agent,
@@ -339,7 +334,7 @@ fn tool(
 }
 
 fn call(policies: &PolicySet, m: &Manifest, name: &str, flow: Flow, now: Millis) -> Supposed {
-    let name = example(name);
+    let name = m.example(name);
     let facts = Facts { flow: Some(flow), ..Facts::default() };
     let q = Query {
         agent: &m.agent,

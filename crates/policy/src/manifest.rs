@@ -378,6 +378,14 @@ impl Manifest {
         matching.max_by_key(|t| (!t.name.ends_with('*'), t.name.len()))
     }
 
+    /// A name that stands for all that an entry or a model's pattern fits and no narrower one does.
+    #[must_use]
+    pub fn example(&self, pattern: &str) -> String {
+        let tools = self.tools.iter().map(|t| t.name.as_str());
+        let all: Vec<&str> = tools.chain(self.models.iter().map(String::as_str)).collect();
+        example(pattern, &all)
+    }
+
     /// Whether it observes at that moment: the mode says so, and `now` lies between `created` and `observe_until`.
     #[must_use]
     pub fn observes(&self, now: Millis) -> bool {
@@ -397,6 +405,18 @@ impl Manifest {
     pub fn expired(&self, now: Millis) -> bool {
         self.expires.is_some_and(|at| at <= now)
     }
+}
+
+/// A name that the pattern fits and that none of `others` fits more narrowly: it stands for all that is the pattern's
+/// own. Of an exact name, the name.
+pub(crate) fn example(pattern: &str, others: &[&str]) -> String {
+    let Some(prefix) = pattern.strip_suffix('*') else { return pattern.to_owned() };
+    let narrower = |name: &str| others.iter().any(|o| o.len() > pattern.len() && glob_matches(o, name));
+    let exact = |name: &str| others.contains(&name);
+    let ends = ('a'..='z').chain('0'..='9').chain(['-', '_', '.']).map(|c| format!("{prefix}{c}nother"));
+    ends.into_iter()
+        .find(|name| !narrower(name) && !exact(name))
+        .unwrap_or_else(|| format!("{prefix}another"))
 }
 
 /// Whether `name` is `pattern`, or begins with what stands before its closing `*`.

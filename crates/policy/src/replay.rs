@@ -166,7 +166,7 @@ fn name_of(call: &Call, old: &Manifest, new: &Manifest) -> Option<String> {
         names.join("\n")
     };
     let whole = new.tools.iter().any(|t| t.name == *entry) && below(old) == below(new);
-    whole.then(|| format!("{prefix}another"))
+    whole.then(|| old.example(entry))
 }
 
 fn uninspected(features: &[Feature]) -> bool {

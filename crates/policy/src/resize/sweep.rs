@@ -13,6 +13,7 @@
 //! deliberately does not do: look at arguments, hours or rates; `compare` puts those in order.
 
 use super::compare::{Difference, Direction, compare};
+use crate::manifest::example;
 use crate::{Action, Facts, FindingSet, Flow, Manifest, PolicySet, Query, Resource, Supposed, TargetOrigin};
 use cordon_types::{AgentId, Class, Feature, FindingKind, Integrity, Labels, Millis, Provenance, SpanKind};
 use std::collections::BTreeSet;
@@ -106,15 +107,10 @@ pub fn sweep(old: &PolicySet, new: &PolicySet, agent: &AgentId, now: Millis) -> 
 
 /// Every name that is spelt out, one that each pattern fits and nothing else spells out, and one that nothing fits.
 fn vocabulary(a: &Manifest, b: &Manifest, words: &[String], of: fn(&Manifest) -> Vec<&str>) -> Vec<String> {
-    let mut out = BTreeSet::from(["another".to_owned()]);
     let spelt = of(a).into_iter().chain(of(b)).chain(words.iter().map(String::as_str));
-    for name in spelt.filter(|n| n.len() <= 256) {
-        match name.strip_suffix('*') {
-            Some(prefix) => out.insert(format!("{prefix}another")),
-            None => out.insert(name.to_owned()),
-        };
-    }
-    out.into_iter().collect()
+    let spelt: Vec<&str> = spelt.filter(|n| n.len() <= 256).collect();
+    let names: BTreeSet<String> = spelt.iter().copied().chain(["*"]).map(|n| example(n, &spelt)).collect();
+    names.into_iter().collect()
 }
 
 struct Sweep<'a> {

@@ -199,6 +199,18 @@ fn a_replay_says_what_the_record_cannot_decide() {
 }
 
 #[test]
+fn an_example_is_its_patterns_own() {
+    let m = manifest("[[tools]]\nname = \"x*\"\n[[tools]]\nname = \"xa*\"\n[[tools]]\nname = \"xbnother\"\n");
+    for (entry, name) in [("x*", "xcnother"), ("xa*", "xaanother"), ("xbnother", "xbnother")] {
+        assert_eq!(m.example(entry), name);
+        assert_eq!(m.tool(name).unwrap().name, entry);
+    }
+    // What only the wider pattern lets through is asked, and seen.
+    let without = manifest("[[tools]]\nname = \"xa*\"\n[[tools]]\nname = \"xbnother\"\n");
+    assert!(!sweep(&set(&without, ""), &set(&m, ""), &agent(), 0).unwrap().widened.is_empty());
+}
+
+#[test]
 fn own_policies_make_a_sweep_sampled() {
     let m = manifest("models = [\"m\"]\n[[tools]]\nname = \"t\"\n");
     let own = "forbid (principal, action == Action::\"tool.call\", resource) when { context.stream };";
