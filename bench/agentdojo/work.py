@@ -21,8 +21,8 @@ from person import Person
 from servers import SuiteServer
 
 MODES = ("allow-all", "deny-all", "cordon-off", "advisory", "advisory+person", "cordon", "cordon+person")
-# What runs unless told otherwise: the modes through the gateway are asked for by name.
-USUAL = ("allow-all", "deny-all", "advisory", "advisory+person")
+# What runs unless told otherwise; the others are asked for by name.
+USUAL = ("allow-all", "deny-all", "cordon", "cordon+person")
 
 
 def carries(mode):

@@ -1,6 +1,6 @@
 //! A question to Cedar's context: typed, small, and the same for the judge and for `explain`.
 //!
-//! What always holds: every field of the schema's context is there, except `time` where no policy reads it.
+//! What always holds: every field of the schema's context is there that a policy of the slice reads.
 //! What it deliberately does not do: hold arguments or any text but names.
 
 use crate::manifest::{ToolRule, Untrusted};
@@ -20,62 +20,126 @@ pub(crate) enum Field {
     Time { epoch: i64, minute: i64, weekday: i64 },
 }
 
-/// The context's fields for a question.
+/// Every field's name, in the order of the bits of [`Reads`].
+const FIELDS: [&str; 18] = [
+    "tool",
+    "effect",
+    "model",
+    "on_behalf",
+    "args_ok",
+    "failed",
+    "integrity",
+    "class",
+    "clearance",
+    "target",
+    "untrusted",
+    "reversible",
+    "features",
+    "betas",
+    "findings",
+    "stream",
+    "uninspected",
+    "time",
+];
+
+/// Which fields policies read. What none of them reads need not be made: each costs about as much as a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reads(u32);
+
+impl Reads {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(0);
+    /// Everything.
+    pub(crate) const ALL: Self = Self(u32::MAX);
+
+    /// What a policy reads, by its JSON form: there a field is a plain key, however the text spelt it. A string of the
+    /// same name counts too: that a field is made in vain harms nobody.
+    pub(crate) fn of(json: &str) -> Self {
+        let bits = FIELDS.iter().enumerate().filter(|(_, name)| json.contains(&format!("\"{name}\"")));
+        Self(bits.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
+    /// What either reads.
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The same, but for that field.
+    pub(crate) fn without(self, name: &str) -> Self {
+        Self(self.0 & !Self::bit(name))
+    }
+
+    /// Whether that field is read.
+    pub(crate) fn has(self, name: &str) -> bool {
+        self.0 & Self::bit(name) != 0
+    }
+
+    fn bit(name: &str) -> u32 {
+        FIELDS.iter().position(|f| *f == name).map_or(0, |at| 1 << at)
+    }
+}
+
+/// The context's fields for a question, as far as they are read.
 pub(crate) fn fields(
     q: &Query<'_>,
     rule: Option<&ToolRule>,
     outcome: &ArgumentOutcome,
-    with_time: bool,
+    reads: Reads,
 ) -> Vec<(&'static str, Field)> {
     let facts = q.facts;
     let mut out = Vec::with_capacity(16);
-    let name = Field::Text(q.resource.name().to_owned());
+    let mut put = |name: &'static str, field: &dyn Fn() -> Field| {
+        if reads.has(name) {
+            out.push((name, field()));
+        }
+    };
+    let name = || Field::Text(q.resource.name().to_owned());
     if q.action.is_tool() {
-        out.push(("tool", name));
+        put("tool", &name);
         let effect = rule.and_then(|r| r.effect).map_or("", cordon_types::Effect::name);
-        out.push(("effect", Field::Text(effect.to_owned())));
+        put("effect", &|| Field::Text(effect.to_owned()));
     } else {
-        out.push(("model", name));
+        put("model", &name);
     }
-    out.push(("on_behalf", Field::Flag(q.on_behalf)));
+    put("on_behalf", &|| Field::Flag(q.on_behalf));
     if q.action == Action::ToolCall {
-        out.push(("args_ok", Field::Flag(outcome.ok())));
-        out.push(("failed", Field::Set(outcome.failed.clone())));
-        flow(q, rule, &mut out);
+        put("args_ok", &|| Field::Flag(outcome.ok()));
+        put("failed", &|| Field::Set(outcome.failed.clone()));
+        flow(q, rule, &mut put);
     }
     if matches!(q.action, Action::ModelPrompt | Action::ModelAnswer) {
-        let features = facts.features.iter().map(|f| f.name().to_owned()).collect();
-        out.push(("features", Field::Set(features)));
-        out.push(("betas", Field::Set(facts.betas.clone())));
+        put("features", &|| Field::Set(facts.features.iter().map(|f| f.name().to_owned()).collect()));
+        put("betas", &|| Field::Set(facts.betas.clone()));
     }
     if !matches!(q.action, Action::ModelList | Action::ToolList) {
-        let mut findings: Vec<String> = facts.findings.kinds().iter().map(|k| k.name().to_owned()).collect();
-        findings.extend(facts.findings.iter().map(|(k, s)| format!("{}@{}", k.name(), s.name())));
-        out.push(("findings", Field::Set(findings)));
-        out.push(("stream", Field::Flag(facts.stream)));
-        out.push(("uninspected", Field::Flag(facts.uninspected)));
+        put("findings", &|| {
+            let kinds = facts.findings.kinds();
+            let mut all: Vec<String> = kinds.iter().map(|k| k.name().to_owned()).collect();
+            all.extend(facts.findings.iter().map(|(k, s)| format!("{}@{}", k.name(), s.name())));
+            Field::Set(all)
+        });
+        put("stream", &|| Field::Flag(facts.stream));
+        put("uninspected", &|| Field::Flag(facts.uninspected));
     }
-    if with_time {
-        out.push(("time", time(q.now)));
-    }
+    put("time", &|| time(q.now));
     out
 }
 
 /// What the flow of information says. Where nothing is known, the worst holds: a policy that reads these fields cannot
 /// be slipped by leaving them out.
-fn flow(q: &Query<'_>, rule: Option<&ToolRule>, out: &mut Vec<(&'static str, Field)>) {
+fn flow(q: &Query<'_>, rule: Option<&ToolRule>, put: &mut dyn FnMut(&'static str, &dyn Fn() -> Field)) {
     // What only looks and names no target goes nowhere; so does what is no tool of the manifest's, and is refused.
     let goes = rule.is_some_and(|r| r.target.is_some() || r.goes_out());
     let target = if goes { TargetOrigin::From(Provenance::Unknown) } else { TargetOrigin::None };
     let worst = Flow { labels: Labels::floor(Class::Restricted), target };
     let flow = q.facts.flow.unwrap_or(worst);
-    out.push(("integrity", Field::Text(flow.labels.integrity.name().to_owned())));
-    out.push(("class", Field::Number(flow.labels.class as i64)));
-    out.push(("clearance", Field::Number(rule.map_or(Class::Public, |r| r.clearance) as i64)));
-    out.push(("target", Field::Text(flow.target.name().to_owned())));
+    put("integrity", &|| Field::Text(flow.labels.integrity.name().to_owned()));
+    put("class", &|| Field::Number(flow.labels.class as i64));
+    put("clearance", &|| Field::Number(rule.map_or(Class::Public, |r| r.clearance) as i64));
+    put("target", &|| Field::Text(flow.target.name().to_owned()));
     let untrusted = rule.map_or(Untrusted::Ask, |r| r.untrusted);
-    out.push(("untrusted", Field::Text(untrusted.name().to_owned())));
-    out.push(("reversible", Field::Flag(rule.is_some_and(|r| r.reversible))));
+    put("untrusted", &|| Field::Text(untrusted.name().to_owned()));
+    put("reversible", &|| Field::Flag(rule.is_some_and(|r| r.reversible)));
 }
 
 fn time(now: Millis) -> Field {

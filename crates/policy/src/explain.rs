@@ -18,7 +18,7 @@ impl PolicySet {
             Ok(prepared) => prepared,
             Err(reason) => return without_policies(q, reason),
         };
-        let fields = context::fields(q, prepared.rule, &prepared.outcome, true);
+        let fields = context::fields(q, prepared.rule, &prepared.outcome, context::Reads::ALL);
         let request_json = json!({
             "principal": format!("Agent::\"{}\"", q.agent),
             "action": q.action.name(),

@@ -122,7 +122,7 @@ impl PolicySet {
             Err(reason) => return Authorization::Denied(reason),
         };
         // SECURITY: the arguments are no part of the memo's key, so only calls whose limits all held may use it.
-        let memo = !prepared.slice.reads_time && prepared.outcome.ok();
+        let memo = !prepared.slice.reads.has("time") && prepared.outcome.ok();
         if memo && let Some(verdict) = self.memo.get(prepared.agent_index, q) {
             return self.conclude(q, prepared, verdict, None).0;
         }
@@ -167,7 +167,7 @@ impl PolicySet {
             Resource::Tool { .. } => "Tool",
         };
         let resource = crate::set::uid(entity, q.resource.name())?;
-        let fields = context::fields(q, p.rule, &p.outcome, p.slice.reads_time);
+        let fields = context::fields(q, p.rule, &p.outcome, p.slice.reads);
         let context = context::to_cedar(fields)?;
         Request::new(p.view.uid.clone(), p.action.clone(), resource, context, None).map_err(|e| e.to_string())
     }

@@ -5,6 +5,7 @@
 
 use crate::answer::PolicyRef;
 use crate::compile::{Generated, line_and_column};
+use crate::context::Reads;
 use crate::manifest::nearest;
 use crate::set::PolicySource;
 use crate::{KindSet, ReasonCode};
@@ -38,7 +39,7 @@ pub(crate) struct Rule {
     pub(crate) kinds: KindSet,
     pub(crate) duty: Option<Duty>,
     pub(crate) message: Option<String>,
-    pub(crate) reads_time: bool,
+    pub(crate) reads: Reads,
 }
 
 /// What an own policy may be annotated with.
@@ -166,8 +167,9 @@ fn annotated(
         ));
     }
     let code = policy.annotation("code").filter(|_| !own).and_then(ReasonCode::from_name);
-    // What a policy reads stands in its JSON form as plain keys, however its text spelt them.
-    let reads_time = own && policy.to_json().map_or(true, |json| json.to_string().contains("\"time\""));
+    let reads = policy.to_json().map_or(Reads::ALL, |json| Reads::of(&json.to_string()));
+    // A manifest's policies never read the time; a tool of that name is none.
+    let reads = if own { reads } else { reads.without("time") };
     let fine = wrong.is_empty();
     for (message, hint) in wrong {
         problems.push(Problem::new(id.to_string(), message, hint).within(source));
@@ -183,7 +185,7 @@ fn annotated(
         kinds,
         duty,
         message,
-        reads_time,
+        reads,
     })
 }
 

@@ -5,6 +5,7 @@
 //! What always holds: a policy is left out of a slice only where its scope cannot match; a scope that is open, or
 //! of a form not understood here, goes into every slice.
 
+use crate::context::Reads;
 use crate::rule::Rule;
 use crate::{Action, Manifest};
 use cedar_policy::{
@@ -14,6 +15,7 @@ use cedar_policy::{
 use cordon_types::{Mode, Problem};
 use rustc_hash::FxHashMap;
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// What is evaluated for one agent, action and resource.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct Slice {
     pub(crate) policies: CedarSet,
     /// The permits alone, for obligations where a denial is only observed. Empty for an enforced agent.
     pub(crate) permits: CedarSet,
-    pub(crate) reads_time: bool,
+    pub(crate) reads: Reads,
     pub(crate) size: usize,
 }
 
@@ -50,10 +52,17 @@ impl View {
     }
 }
 
+/// The schema's types, read once: reading a name takes longer than evaluating a policy.
+static TYPES: LazyLock<Vec<(&'static str, EntityTypeName)>> = LazyLock::new(|| {
+    let names = ["Agent", "AgentGroup", "Action", "Model", "Tool"];
+    names.into_iter().filter_map(|name| Some((name, name.parse().ok()?))).collect()
+});
+
 /// The uid of an entity of one of the schema's types.
 pub(crate) fn uid(entity_type: &'static str, id: &str) -> Result<EntityUid, String> {
-    let name: EntityTypeName = entity_type.parse().map_err(|e: cedar_policy::ParseErrors| e.to_string())?;
-    Ok(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+    let known = TYPES.iter().find(|(name, _)| *name == entity_type);
+    let (_, name) = known.ok_or_else(|| format!("the schema has no `{entity_type}`"))?;
+    Ok(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
 }
 
 pub(super) fn views(manifests: Vec<Manifest>, rules: &[Rule]) -> Result<Vec<View>, Problem> {
@@ -151,7 +160,7 @@ fn slice(rules: &[&Rule], observing: bool) -> Result<Slice, String> {
     Ok(Slice {
         policies: set(&|_| true)?,
         permits: set(&|r| observing && r.policy.effect() == Effect::Permit)?,
-        reads_time: rules.iter().any(|r| r.reads_time),
+        reads: rules.iter().fold(Reads::NONE, |all, r| all.union(r.reads)),
         size: rules.len(),
     })
 }

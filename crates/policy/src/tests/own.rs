@@ -112,6 +112,37 @@ fn own_policies_see_the_context_and_the_agent() {
 }
 
 #[test]
+fn every_field_of_the_schema_is_there_for_who_reads_it() {
+    let schema = PolicySet::schema();
+    let fields = |from: &str, to: &str| -> Vec<String> {
+        let (_, rest) = schema.split_once(from).expect("the schema has it");
+        let block = rest.split_once(to).expect("it ends").0;
+        let lines = block.lines().filter_map(|line| Some(line.trim().split_once(": ")?.0.to_owned()));
+        lines
+            .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            .collect()
+    };
+    let exchange = fields("type ModelExchange = {", "};");
+    let call = fields(
+        "action \"tool.call\" appliesTo {\n  principal: [Agent],\n  resource: [Tool],\n  context: {",
+        "};",
+    );
+    assert!(exchange.len() >= 8 && call.len() >= 15, "{exchange:?} {call:?}");
+    let facts = Facts { arguments: Some(json!({"to": "a@example.com"})), ..Facts::default() };
+    let all = exchange.iter().map(|f| (Action::ModelPrompt, "gpt-4o-mini", f));
+    for (action, resource, field) in all.chain(call.iter().map(|f| (Action::ToolCall, "send_mail", f))) {
+        // It equals itself; where it is missing, the question errs.
+        let own = format!(
+            "forbid (principal, action == Action::\"{}\", resource) when {{ context.{field} == context.{field} }};",
+            action.name()
+        );
+        let set = set(&[DEV], &[("own.cedar", &own)]);
+        let code = reason(ask(&set, action, resource, &facts, NOW)).code;
+        assert_eq!(code, ReasonCode::PolicyForbids, "{field}");
+    }
+}
+
+#[test]
 fn tools_show_their_effect() {
     let own =
         r#"forbid (principal, action == Action::"tool.call", resource) when { context.effect == "send" };"#;
