@@ -80,7 +80,7 @@ impl PolicySet {
     /// Whether any policy that concerns the agent reads the time.
     #[must_use]
     pub fn reads_time(&self, agent: &AgentId) -> bool {
-        self.rules_of(agent).any(|r| r.reads_time)
+        self.rules_of(agent).any(|r| r.reads.has("time"))
     }
 
     /// What the operator's own policies that concern the agent spell out in quotes: names among it.
