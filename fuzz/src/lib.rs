@@ -12,6 +12,7 @@ mod provenance;
 mod inventory;
 mod mcp;
 pub mod seeds;
+mod supply;
 mod texts;
 mod token;
 mod tools;
@@ -26,6 +27,7 @@ pub use inventory::{scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
 pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use mcp::mcp_message;
+pub use supply::{advisory, bill, versions};
 pub use texts::{config, key, manifest, note, policy, proof, record, rightsize};
 pub use token::token;
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
@@ -68,6 +70,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scan_weights", body: scan_weights, seeds: inventory::seeds::weights },
     Target { name: "scan_logs", body: scan_logs, seeds: inventory::seeds::logs },
     Target { name: "scan_own", body: scan_own, seeds: inventory::seeds::own },
+    Target { name: "versions", body: versions, seeds: supply::seeds::versions },
+    Target { name: "advisory", body: advisory, seeds: supply::seeds::records },
+    Target { name: "bill", body: bill, seeds: supply::seeds::bills },
     Target { name: "pack", body: pack, seeds: seeds::packs },
     Target { name: "evidence", body: evidence, seeds: seeds::records },
     Target { name: "witness", body: witness, seeds: witness::requests },

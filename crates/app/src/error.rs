@@ -85,6 +85,9 @@ pub enum AppError {
     /// The demo could not be played.
     #[error("the demo could not be played: {0}")]
     Demo(String),
+    /// The supply chain: advisories, bills of materials, gates.
+    #[error("{0}")]
+    Supply(String),
     /// A scan could not be made.
     #[error("{0}")]
     Scan(String),

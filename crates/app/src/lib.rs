@@ -29,6 +29,7 @@ mod runtime;
 pub mod scan;
 mod settings;
 pub mod signals;
+pub mod supply;
 mod system;
 pub mod tools;
 pub mod witness;

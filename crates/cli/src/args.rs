@@ -114,6 +114,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::scan::Catalogue,
     },
+    /// Known vulnerabilities: import OSV data, and look up every package that is there.
+    Advisories {
+        #[command(subcommand)]
+        command: crate::supply::Advisories,
+    },
+    /// A bill of materials of what a scan finds: CycloneDX with models and services, SPDX.
+    Bom(crate::supply::Bom),
+    /// What a change adds against what is approved: packages, models, tool servers, permissions. Ends with 3 when not.
+    Gate(Box<crate::supply::Gate>),
     /// Evidence packs for auditors: list controls, query, export, verify.
     Evidence {
         #[command(subcommand)]

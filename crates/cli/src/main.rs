@@ -24,6 +24,7 @@ mod records;
 mod scan;
 mod serve;
 mod servers;
+mod supply;
 mod witness;
 
 use args::{Cli, Command};
@@ -72,6 +73,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::audit(&root, &command),
         Command::Scan(options) => scan::scan(&options),
         Command::Catalogue { command } => scan::catalogue(&command),
+        Command::Advisories { command } => supply::advisories(&root, &command),
+        Command::Bom(options) => supply::bom(&options),
+        Command::Gate(options) => supply::gate(&root, &options),
         Command::Evidence { command } => evidence::evidence(&root, &command),
         Command::Posture(options) => posture::posture(&root, &options),
         Command::Witness { command } => witness::witness(&root, &command),

@@ -111,6 +111,8 @@ pub enum Source {
     ModelFile,
     /// A network record.
     NetworkLog,
+    /// A bill of materials.
+    Bom,
 }
 
 /// Where a sighting stands.

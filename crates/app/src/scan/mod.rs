@@ -17,11 +17,12 @@ mod walk;
 
 use crate::error::AppError;
 use cordon_inventory::asset::legible;
+use cordon_inventory::code::{Dependency, FileKind, dependencies};
 use cordon_inventory::logs::{Counts, Format, Usage};
-use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, agents, declared};
+use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, agents, declared};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Largest declared file and baseline.
 const MAX_OWN_FILE: u64 = 256 << 20;
@@ -39,6 +40,8 @@ pub struct ScanOptions {
     pub machine: Option<PathBuf>,
     /// Also look which known ports listen.
     pub ports: bool,
+    /// Bills of materials (CycloneDX, SPDX): what they list is seen.
+    pub boms: Vec<PathBuf>,
     /// The operator's `inventory.toml`.
     pub declared: Option<PathBuf>,
     /// An earlier scan.
@@ -47,6 +50,8 @@ pub struct ScanOptions {
     pub no_ignore: bool,
     /// Threads that walk; 0 for as many as there are cores.
     pub threads: usize,
+    /// Also keep every package that manifests and lock files name, AI or not.
+    pub packages: bool,
     /// Assets below this confidence, in thousandths, are left out.
     pub least: u16,
     /// An approved service not used for so many days is dormant.
@@ -66,11 +71,25 @@ pub struct LogRead {
     pub counts: Counts,
 }
 
+/// A package that a file names.
+#[derive(Clone, Debug)]
+pub struct PackageAt {
+    /// Which, and in which version or range.
+    pub package: Dependency,
+    /// The file.
+    pub place: Arc<str>,
+}
+
+/// Most packages kept of one scan: large trees of many projects have tens of thousands.
+const MAX_PACKAGES: usize = 2_000_000;
+
 /// What a scan came to.
 #[derive(Debug)]
 pub struct Scanned {
     /// The inventory.
     pub inventory: Inventory,
+    /// Every package that a manifest or lock file names, where that was asked for; sorted.
+    pub packages: Vec<PackageAt>,
     /// What changed since the baseline.
     pub drift: Option<Vec<Drift>>,
     /// The logs that were read.
@@ -94,6 +113,8 @@ const MAX_NOTES: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     found: Mutex<Vec<Sighting>>,
+    /// `None` where packages are not asked for.
+    packages: Option<Mutex<Vec<PackageAt>>>,
     notes: Mutex<Vec<String>>,
     more_notes: AtomicU64,
     files: AtomicU64,
@@ -109,6 +130,42 @@ impl Shared {
         } else {
             self.more_notes.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Keeps a file's packages, where they are asked for.
+    fn packages(&self, kind: FileKind, bytes: &[u8], place: &str) {
+        let Some(all) = self.packages.as_ref().filter(|_| !kind.head_only()) else { return };
+        let text = String::from_utf8_lossy(bytes);
+        let named = dependencies(kind, text.strip_prefix('\u{feff}').unwrap_or(&text));
+        if named.is_empty() {
+            return;
+        }
+        let place: Arc<str> = legible(place).into();
+        let mut all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let room = MAX_PACKAGES.saturating_sub(all.len());
+        let more = named.len() > room;
+        all.extend(named.into_iter().take(room).map(|package| PackageAt { package, place: place.clone() }));
+        drop(all);
+        if more {
+            self.note(format!("{place}: more packages than one scan keeps; the rest is left out"));
+        }
+    }
+
+    /// Keeps a bill's packages, where packages are asked for.
+    fn listed(&self, place: &str, parts: &[cordon_supply::bom::Part]) {
+        let Some(all) = self.packages.as_ref() else { return };
+        let place: Arc<str> = place.into();
+        let each = cordon_supply::bom::packages(parts).into_iter().take(MAX_PACKAGES).map(|p| PackageAt {
+            package: Dependency {
+                ecosystem: p.ecosystem.name(),
+                name: p.name,
+                version: p.version,
+                requirement: p.requirement,
+                line: 0,
+            },
+            place: place.clone(),
+        });
+        all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(each);
     }
 
     fn found(&self, found: Vec<Sighting>) {
@@ -142,13 +199,14 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     for path in &options.paths {
         std::fs::symlink_metadata(path).map_err(|e| AppError::file(path, "looking at it", e))?;
     }
-    let shared = Shared::default();
+    let shared = Shared { packages: options.packages.then(Mutex::default), ..Shared::default() };
     if !options.paths.is_empty() {
         walk::walk(options, &shared, progress);
     }
     if let Some(root) = &options.machine {
         machine::look(root, options.ports, &shared);
     }
+    bills(&options.boms, &shared)?;
     let mut usage = Usage::default();
     let logs = logs::read_all(options, &mut usage, &shared, progress)?;
     if usage.beyond > 0 {
@@ -158,7 +216,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
             usage.beyond
         ));
     }
-    let Shared { found, notes, more_notes, files, read, bytes } = shared;
+    let Shared { found, packages, notes, more_notes, files, read, bytes } = shared;
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     // Threads give in any order; the same tree gives the same inventory.
     found.sort_by(|a, b| (&a.id, &a.evidence).cmp(&(&b.id, &b.evidence)));
@@ -175,6 +233,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     Ok(Scanned {
         drift: baseline.map(|b| b.drift(&inventory)),
         inventory,
+        packages: sorted(packages),
         logs,
         files: files.into_inner(),
         read: read.into_inner(),
@@ -182,6 +241,36 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         notes,
         more_notes: more_notes.into_inner(),
     })
+}
+
+/// What bills of materials list.
+fn bills(paths: &[PathBuf], shared: &Shared) -> Result<(), AppError> {
+    for path in paths {
+        let mut sink = Sink::new(&path.to_string_lossy());
+        let parts = crate::supply::read_bom(path)?;
+        cordon_supply::bom::sightings(&parts, &mut sink);
+        if sink.overflow {
+            shared.note(format!(
+                "{}: lists more of AI than one file may give; the rest is left out",
+                sink.place()
+            ));
+        }
+        shared.listed(sink.place(), &parts);
+        shared.found(sink.found);
+    }
+    Ok(())
+}
+
+/// Threads give in any order.
+fn sorted(packages: Option<Mutex<Vec<PackageAt>>>) -> Vec<PackageAt> {
+    let mut packages =
+        packages.map_or_else(Vec::new, |p| p.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+    packages.sort_by(|a, b| {
+        let key =
+            |p: &PackageAt| (p.package.ecosystem, p.package.name.clone(), p.place.clone(), p.package.line);
+        key(a).cmp(&key(b))
+    });
+    packages
 }
 
 /// A file of the operator's own.

@@ -89,6 +89,7 @@ pub(super) fn read(path: &Path, place: &str, kind: FileKind, buffer: &mut Vec<u8
     }
     shared.read.fetch_add(1, Ordering::Relaxed);
     shared.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+    shared.packages(kind, buffer, place);
     let mut sink = Sink::new(place);
     scan_file(kind, buffer, size, &mut sink);
     if sink.overflow {

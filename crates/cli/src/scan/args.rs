@@ -16,6 +16,9 @@ pub(crate) struct Scan {
     /// Columns of a CSV log: `who=src_ip,host=domain,up=bytes_out` (also user, path, down, at; names or numbers).
     #[arg(long, value_name = "MAP")]
     pub(crate) csv_map: Option<String>,
+    /// Bills of materials (CycloneDX or SPDX, JSON): what they list is seen. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bom: Vec<PathBuf>,
     /// Look at the known places of MCP clients, skills and models in every home directory.
     #[arg(long)]
     pub(crate) machine: bool,

@@ -61,7 +61,7 @@ fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
         (None, None) => None,
     };
     let machine = options.machine || options.ports;
-    let nothing = options.paths.is_empty() && options.logs.is_empty() && !machine;
+    let nothing = options.paths.is_empty() && options.logs.is_empty() && options.bom.is_empty() && !machine;
     Ok(ScanOptions {
         // Without anything named, the folder one stands in.
         paths: if nothing { vec![PathBuf::from(".")] } else { options.paths.clone() },
@@ -73,6 +73,8 @@ fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
         baseline: options.baseline.clone(),
         no_ignore: options.no_ignore,
         threads: options.threads,
+        packages: false,
+        boms: options.bom.clone(),
         least: options.min_confidence,
         dormant_days: options.dormant_days,
         now: i64::try_from(SystemClock::new().now()).unwrap_or(i64::MAX),

@@ -188,17 +188,29 @@ fn words(server: &Map<String, Value>) -> Vec<&str> {
     out
 }
 
+/// A program's name, without its folder and ending.
+fn bare(program: &str) -> &str {
+    let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    program.trim_end_matches(".exe").trim_end_matches(".cmd")
+}
+
+/// The package that a command fetches and runs (`npx`, `uvx`, ...): its registry, name and version, the last empty where
+/// none is written.
+#[must_use]
+pub fn package_of<'w>(words: &[&'w str]) -> Option<(&'static str, &'w str, &'w str)> {
+    let (program, arguments) = words.split_first()?;
+    let ecosystem = runner(bare(program))?;
+    let word =
+        arguments.iter().find(|a| !a.starts_with('-') && !matches!(**a, "run" | "dlx" | "x" | "tool"))?;
+    let (package, version) = name_and_version(word, ecosystem);
+    (!package.is_empty()).then_some((ecosystem, package, version))
+}
+
 fn local(name: &str, server: &Map<String, Value>, line: u64, sink: &Sink) -> Option<Sighting> {
     let words = words(server);
     let (program, arguments) = words.split_first()?;
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    let program = program.trim_end_matches(".exe").trim_end_matches(".cmd");
-    let package = runner(program).and_then(|ecosystem| {
-        let word =
-            arguments.iter().find(|a| !a.starts_with('-') && !matches!(**a, "run" | "dlx" | "x" | "tool"))?;
-        let (package, version) = name_and_version(word, ecosystem);
-        (!package.is_empty()).then_some((ecosystem, package, version))
-    });
+    let package = package_of(&words);
+    let program = bare(program);
     let key = match package {
         Some((ecosystem, package, _)) => format!("{ecosystem}/{}", canonical(ecosystem, package)),
         None if program == "docker" || program == "podman" => match image(arguments) {

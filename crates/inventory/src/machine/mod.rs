@@ -14,7 +14,7 @@ mod tree;
 
 pub use clients::{CLIENTS, Client, Roots, locations, skill_folders};
 pub use instructions::{instructions, store};
-pub use mcp::{Place, config, servers};
+pub use mcp::{Place, config, package_of, servers};
 pub use ports::listening;
 pub use tree::parse as document;
 
