@@ -161,7 +161,7 @@ impl Compared {
             }
             for before in governed(old, new, &rule.name) {
                 self.tool(&at, before, rule);
-                self.shared_rates(&at, before, new, rule);
+                self.shared_rates(&at, before, (old, new), rule);
             }
         }
         for rule in old.tools.iter().filter(|o| !new.tools.iter().any(|n| n.name == o.name)) {
@@ -223,10 +223,16 @@ impl Compared {
         self.ordered(at, before != after, narrower);
     }
 
-    /// All tools that an entry covers count together: entries made of one count each for itself.
-    fn shared_rates(&mut self, at: &str, old: &ToolRule, new: &Manifest, rule: &ToolRule) {
-        let of_old = |n: &&ToolRule| covers(&old.name, &n.name);
-        if !old.rates.is_empty() && rule.name != old.name && new.tools.iter().filter(of_old).count() > 1 {
+    /// All tools that an entry rules over count together: entries made of one count each for itself.
+    fn shared_rates(
+        &mut self,
+        at: &str,
+        was: &ToolRule,
+        (old, new): (&Manifest, &Manifest),
+        rule: &ToolRule,
+    ) {
+        let of_it = |n: &&ToolRule| governed(old, new, &n.name).iter().any(|o| o.name == was.name);
+        if !was.rates.is_empty() && rule.name != was.name && new.tools.iter().filter(of_it).count() > 1 {
             self.note(&format!("{at}.rates"), Direction::Wider);
         }
     }

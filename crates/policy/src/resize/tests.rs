@@ -211,6 +211,22 @@ fn an_example_is_its_patterns_own() {
 }
 
 #[test]
+fn rates_that_an_entry_shares_are_its_own_tools_alone() {
+    // Found by the fuzzer: `ab` has an entry of its own and never counted with the rest of `a*`.
+    let tools =
+        "[[tools]]\nname = \"a*\"\nrates = [\"3/minute\"]\n[[tools]]\nname = \"ab\"\neffect = \"send\"\n";
+    let m = manifest(tools);
+    let cut = rightsize(&m, &used(&["ax", "ab"], &[])).unwrap();
+    assert!(cut.manifest.tools.iter().all(|t| t.name != "a*"), "{}", cut.text);
+    assert!(compare(&m, &cut.manifest).iter().all(|d| d.direction == Direction::Narrower), "{}", cut.text);
+    let split = manifest(&tools.replace("a*", "ax").replace(
+        "[[tools]]\nname = \"ab\"",
+        "[[tools]]\nname = \"ay\"\nrates = [\"3/minute\"]\n[[tools]]\nname = \"ab\"",
+    ));
+    assert!(compare(&m, &split).iter().any(|d| d.at == "tools.ax.rates" && d.direction == Direction::Wider));
+}
+
+#[test]
 fn own_policies_make_a_sweep_sampled() {
     let m = manifest("models = [\"m\"]\n[[tools]]\nname = \"t\"\n");
     let own = "forbid (principal, action == Action::\"tool.call\", resource) when { context.stream };";
