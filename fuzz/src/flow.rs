@@ -49,10 +49,12 @@ fn gate() -> (Arc<Gate>, Caller) {
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
             servers: BTreeSet::new(),
+            staged: None,
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),
                 sessions: Arc::new(cordon_flow::Sessions::new(cordon_flow::Limits::default())),
                 calls: Arc::default(),
+                differences: Arc::default(),
                 held: Arc::new(Nobody),
                 binding_key: [6; 32],
             },

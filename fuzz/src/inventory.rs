@@ -142,6 +142,13 @@ pub fn scan_own(data: &[u8]) {
     if let Ok(declared) = cordon_inventory::declared(&text) {
         let _ = Inventory::new(Vec::new(), &Usage::default(), &declared, &rules());
     }
+    if let Ok(agents) = cordon_inventory::agents(&text) {
+        let mut inventory = Inventory::default();
+        inventory.mark_bypasses(&agents);
+        for who in ["10.0.0.5", "::1", "a.example.com", &text] {
+            let _ = agents.iter().filter(|a| a.runs_at(who)).count();
+        }
+    }
     if let Ok(baseline) = Baseline::read(&text) {
         let _ = baseline.drift(&Inventory::default());
     }

@@ -28,7 +28,7 @@ pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use mcp::mcp_message;
 pub use supply::{advisory, bill, versions};
-pub use texts::{config, key, manifest, note, policy, proof, record};
+pub use texts::{config, key, manifest, note, policy, proof, record, rightsize};
 pub use token::token;
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
 pub use witness::{trust, witness};
@@ -55,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "detect_stream", body: detect_stream, seeds: seeds::texts },
     Target { name: "provenance", body: provenance, seeds: seeds::spoken },
     Target { name: "manifest", body: manifest, seeds: seeds::manifests },
+    Target { name: "rightsize", body: rightsize, seeds: seeds::cuts },
     Target { name: "config", body: config, seeds: seeds::configs },
     Target { name: "policy", body: policy, seeds: seeds::policies },
     Target { name: "key", body: key, seeds: seeds::keys },

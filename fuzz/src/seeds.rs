@@ -96,6 +96,13 @@ pub fn manifests() -> Vec<Vec<u8>> {
     vec![full.as_bytes().to_vec(), cordon_config::starter_manifest("dev").into_bytes()]
 }
 
+/// Manifests behind a byte that says what of them was used.
+pub fn cuts() -> Vec<Vec<u8>> {
+    let nested = b"agent = \"a\"\nowner = \"o\"\npurpose = \"p\"\n[[tools]]\nname = \"*\"\n[[tools]]\nname = \"a*\"\nrates = [\"3/minute\"]\n[[tools]]\nname = \"ab\"\neffect = \"send\"\nuntrusted = \"allow\"\n";
+    let all = manifests().into_iter().chain([nested.to_vec()]);
+    all.flat_map(|m| (0..8).map(move |n| led(n, &m))).collect()
+}
+
 /// Configs.
 pub fn configs() -> Vec<Vec<u8>> {
     vec![cordon_config::starter("example.com/log").into_bytes()]

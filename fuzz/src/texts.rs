@@ -2,7 +2,8 @@
 //! given back in that form.
 
 use cordon_ledger::{Checkpoint, InclusionProof, Record, Signer, VerifierKey};
-use cordon_policy::{PolicySet, PolicySource};
+use crate::led;
+use cordon_policy::{PolicySet, PolicySource, ToolUsed, Used};
 use cordon_types::ModelName;
 
 /// Manifests.
@@ -20,6 +21,35 @@ pub fn manifest(data: &[u8]) {
             let _ = (agent, models);
         }
     }
+}
+
+/// Manifests cut down to some use: what comes out reads, is nowhere wider, covers the use, and cut again stays.
+pub fn rightsize(data: &[u8]) {
+    let (lead, data) = led(data);
+    let text = String::from_utf8_lossy(data);
+    let Ok(m) = cordon_policy::parse_manifest("m.toml", &text) else { return };
+    // Every second entry was used, or every third, ...; a pattern by a name that it fits.
+    let step = 1 + lead % 4;
+    let name = |n: &str| n.strip_suffix('*').map_or_else(|| n.to_owned(), |p| format!("{p}x"));
+    let mut used = Used::default();
+    for tool in m.tools.iter().step_by(step).filter(|t| m.tool(&name(&t.name)).is_some_and(|r| r.name == t.name)) {
+        used.tools.insert(name(&tool.name), ToolUsed { calls: 1, ..ToolUsed::default() });
+    }
+    used.models = m.models.iter().step_by(step).map(|n| (name(n), 1)).collect();
+    used.features = m.features.iter().step_by(step).copied().collect();
+    if lead & 4 > 0 {
+        used.hidden.insert(None, 1);
+    }
+    let cut = cordon_policy::rightsize(&m, &used).unwrap_or_else(|p| panic!("{p}\n{text}"));
+    let wider: Vec<_> = cordon_policy::compare(&m, &cut.manifest)
+        .into_iter()
+        .filter(|d| d.direction != cordon_policy::Direction::Narrower)
+        .collect();
+    assert!(wider.is_empty(), "{wider:?}\n{text}\n=>\n{}", cut.text);
+    assert!(used.tools.keys().all(|t| cut.manifest.tool(t).is_some()), "{text}\n=>\n{}", cut.text);
+    assert!(used.models.keys().all(|m| cut.manifest.lists_model(m)), "{text}\n=>\n{}", cut.text);
+    let again = cordon_policy::rightsize(&cut.manifest, &used).unwrap_or_else(|p| panic!("{p}\n{}", cut.text));
+    assert!(cordon_policy::compare(&cut.manifest, &again.manifest).is_empty(), "{}", again.text);
 }
 
 /// The config.

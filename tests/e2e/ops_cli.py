@@ -44,6 +44,8 @@ ADMIN_ROUTES = [
     ("POST", "/cordon/v1/audit/prune", b'{"dry_run":true}'),
     ("DELETE", "/cordon/v1/audit/holds/99", b""),
     ("POST", "/cordon/v1/reload", b""),
+    ("GET", "/cordon/v1/manifests", b""),
+    ("POST", "/cordon/v1/manifests/none/applied", b""),
     ("GET", "/cordon/v1/posture", b""),
     ("GET", "/cordon/v1/posture/gdpr", b""),
     ("GET", "/cordon/v1/posture/none", b""),

@@ -58,6 +58,12 @@ const TABLE: &[Row] = &[
     row("cordon-govern", "crates/govern", &["cordon-types", "cordon-ledger"], true),
     row("cordon-watch", "crates/watch", &["cordon-types", "cordon-ledger"], true),
     row(
+        "cordon-permissions",
+        "crates/permissions",
+        &["cordon-types", "cordon-policy", "cordon-ledger"],
+        true,
+    ),
+    row(
         "cordon-store",
         "crates/store",
         &["cordon-types", "cordon-identity", "cordon-approvals", "cordon-ledger", "cordon-pipeline"],
@@ -93,6 +99,7 @@ const TABLE: &[Row] = &[
             "cordon-gullible",
             "cordon-govern",
             "cordon-watch",
+            "cordon-permissions",
             "cordon-pipeline",
             "cordon-identity",
             "cordon-approvals",

@@ -19,6 +19,8 @@
 //! GET  /cordon/v1/servers/{id}        what is different from what was approved
 //! POST /cordon/v1/servers/{id}/approve  {"by","digest","accept"}; DELETE .../approve takes it back
 //! POST /cordon/v1/reload              whole or not at all
+//! GET  /cordon/v1/manifests           on which calls a staged manifest would have decided otherwise
+//! POST /cordon/v1/manifests/{agent}/{applied|rolled_back|staged|unstaged}  takes files over that the owner put down
 //! GET  /cordon/v1/posture[/{framework}[/since-review]]
 //! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
 //! GET  /cordon/v1/audit/epochs        POST: begin the next
@@ -35,11 +37,13 @@ mod approvals_tests;
 mod audit;
 mod keys;
 mod kills;
+mod manifests;
 mod pins;
 mod posture;
 mod shape;
 
 pub use audit::{AuditOrder, HoldScope, Refused};
+pub use manifests::{ManifestChange, NotTaken};
 pub use pins::PinOrder;
 pub use shape::{Reply, Request};
 
@@ -111,6 +115,15 @@ pub trait Runtime: Send + Sync {
         let _ = (by, order);
         audit::nowhere()
     }
+    /// Takes over what the owner did with an agent's manifest, and records it.
+    fn manifest(&self, by: &Operator, agent: &AgentId, change: ManifestChange) -> Result<(), NotTaken> {
+        let _ = (by, agent, change);
+        Err(NotTaken::Problems(vec!["nothing here takes manifests over".to_owned()]))
+    }
+    /// On which calls staged manifests differ from those in force.
+    fn staged(&self) -> serde_json::Value {
+        manifests::nothing_staged()
+    }
     /// Shows what tool servers declare, and approves it. May wait for servers.
     fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {
         let _ = (by, order);
@@ -164,6 +177,7 @@ impl Admin {
             ("POST", ["keys", id, "rotate"]) => self.rotate_key(by, id, request.body),
             ("GET", ["kills"]) => self.list_kills(),
             ("POST", ["kills"]) => self.kill(by, request.body),
+            (method, ["manifests", rest @ ..]) => self.manifests(by, method, rest),
             (method, ["servers", rest @ ..]) => self.servers(by, method, rest, request.body),
             (method, ["audit", rest @ ..]) => self.audit(by, method, rest, request.body),
             ("DELETE", ["kills", ..]) => self.unkill(by, path.strip_prefix("kills/").unwrap_or_default()),

@@ -99,6 +99,14 @@ impl Runtime for Recorded {
         }
     }
 
+    fn manifest(&self, _: &Operator, agent: &AgentId, change: ManifestChange) -> Result<(), NotTaken> {
+        match change {
+            ManifestChange::Applied => Ok(()),
+            ManifestChange::Staged => Err(NotTaken::Problems(vec![format!("{agent}: no")])),
+            _ => Err(NotTaken::NotRecorded("full".to_owned())),
+        }
+    }
+
     fn review(&self, _: &Operator, reviewer: &str) -> Result<Value, PostureProblem> {
         Ok(json!({"length": reviewer.len()}))
     }
@@ -207,6 +215,14 @@ fn what_is_refused() {
     check("PUT", "/cordon/v1/keys", Value::Null, 405);
     check("GET", "/cordon/v2/keys", Value::Null, 404);
     check("POST", "/cordon/v1/reload", Value::Null, 422);
+    check("GET", "/cordon/v1/manifests", Value::Null, 200);
+    check("POST", "/cordon/v1/manifests/bot/applied", Value::Null, 200);
+    check("POST", "/cordon/v1/manifests/bot/staged", Value::Null, 422);
+    check("POST", "/cordon/v1/manifests/bot/rolled_back", Value::Null, 503);
+    check("POST", "/cordon/v1/manifests/bot/stolen", Value::Null, 404);
+    check("POST", "/cordon/v1/manifests/nobody/applied", Value::Null, 404);
+    check("DELETE", "/cordon/v1/manifests/bot/applied", Value::Null, 405);
+    check("GET", "/cordon/v1/manifests/bot", Value::Null, 404);
     assert!(recorded.0.lock().unwrap().is_empty());
 }
 

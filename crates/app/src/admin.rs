@@ -6,7 +6,7 @@ use crate::data::DataDir;
 use crate::error::AppError;
 use bytes::Bytes;
 use cordon_api::{Admin, Operator, Reply, Request};
-use cordon_proxy::Shared;
+use cordon_proxy::{Shared, StagedLabels};
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -244,6 +244,10 @@ fn local_host(request: &http::Request<Incoming>) -> bool {
 
 fn metrics(side: &Side) -> Response<Full<Bytes>> {
     let mut text_out = String::new();
+    let differences = side.shared.gate.load().lasting.differences.all();
+    side.shared.metrics.staged(differences.into_iter().map(|(d, t)| {
+        (StagedLabels { agent: d.agent.to_string(), enforced: d.enforced, staged: d.staged }, t.count)
+    }));
     match prometheus_client::encoding::text::encode(&mut text_out, &side.registry) {
         Ok(()) => build(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text_out.into()),
         Err(_) => text(500, "metrics could not be written\n"),

@@ -6,7 +6,7 @@
 //! keys/users.key    names users in kills  salts/  salts of commitments  holds/  legal holds  receipts/  of erasures
 //! state.db          keys, kills, budgets, grants  ledger/         the record     control.sock       for the owner
 //! oauth/*.token     refresh tokens, encrypted     keys/tokens.key  opens them
-//! reviews/          reviewed postures
+//! reviews/          reviewed postures                       permissions/  manifests staged, and those before an apply
 //! ```
 //! What always holds: everything in it belongs to its owner alone (0700, files 0600); nothing that exists is
 //! overwritten.

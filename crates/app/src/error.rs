@@ -116,6 +116,9 @@ pub enum AppError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A manifest cannot be put in force, staged or taken back.
+    #[error("{0}")]
+    Permissions(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),

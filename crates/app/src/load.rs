@@ -6,6 +6,7 @@ use crate::interfaces::Interfaces;
 use cordon_config::Config;
 use cordon_detect::{Detectors, Guards};
 use cordon_ledger::Catalogue;
+use cordon_pipeline::Staged;
 use cordon_policy::{Manifest, PolicySet, PolicySource};
 use cordon_types::{ModelName, Problem, Problems};
 use std::path::Path;
@@ -25,6 +26,8 @@ pub struct Loaded {
     pub catalogue: Catalogue,
     /// Who cosigns the ledger, if anybody.
     pub(crate) witnessing: Option<crate::witnessing::Plan>,
+    /// Manifests beside those in force.
+    pub(crate) staged: Option<Staged>,
     /// HTTP interfaces whose operations are tools.
     pub(crate) interfaces: Interfaces,
 }
@@ -55,10 +58,37 @@ pub fn load(root: &Path) -> Result<Loaded, AppError> {
             let catalogue = catalogue(policy.policy_ids());
             let guards = crate::settings::guards(&config);
             let detectors = Arc::new(detectors);
-            Ok(Loaded { config, policy, detectors, guards, catalogue, witnessing, interfaces })
+            let staged = staged(root, &config);
+            Ok(Loaded { config, policy, detectors, guards, catalogue, witnessing, staged, interfaces })
         }
         _ => Err(AppError::Problems(Problems(problems))),
     }
+}
+
+/// The manifests that lie beside those in force, compiled with all else. One that does not fit is said in the log and
+/// left out: what is only looked at must not keep rules from coming into force.
+fn staged(root: &Path, config: &Config) -> Option<Staged> {
+    let mut problems = Vec::new();
+    let found = manifests(&root.join("permissions/staged"), &mut problems);
+    if found.is_empty() && problems.is_empty() {
+        return None;
+    }
+    let sources = Sources::read(root, config).ok()?;
+    let mut fitting = |m: &Manifest| match sources.with(std::slice::from_ref(m)) {
+        Ok(_) => true,
+        Err(found) => {
+            problems.extend(found.0);
+            false
+        }
+    };
+    let found: Vec<Manifest> = found.into_iter().filter(&mut fitting).collect();
+    for problem in &problems {
+        tracing::warn!(%problem, "a staged manifest is left out");
+    }
+    let policy = sources.with(&found).ok().filter(|_| !found.is_empty())?;
+    let known = |m: &&Manifest| policy.manifest(&m.agent).is_some();
+    let agents = found.iter().filter(known).map(|m| (m.agent.clone(), m.digest())).collect();
+    Some(Staged { policy, agents })
 }
 
 /// The problems of the files beside a config that is no good: all are told at once. Looked for in the default folders.
@@ -86,6 +116,36 @@ where
     }
     names.extend(["<other>".to_owned(), "<arguments>".to_owned()]);
     move |policies| Catalogue::from_operator(names.into_iter().chain(policies.into_iter().map(str::to_owned)))
+}
+
+/// An operator's manifests and policies as they were read: for sets of policies that differ by one manifest.
+pub(crate) struct Sources {
+    /// The folder of manifests.
+    pub(crate) folder: std::path::PathBuf,
+    manifests: Vec<Manifest>,
+    own: Vec<PolicySource>,
+    models: Vec<ModelName>,
+}
+
+impl Sources {
+    /// Reads them beside a config that was loaded.
+    pub(crate) fn read(root: &Path, config: &Config) -> Result<Self, AppError> {
+        let mut problems = Vec::new();
+        let folder = root.join(&config.policies.manifests);
+        let manifests = manifests(&folder, &mut problems);
+        let own = policies(&root.join(&config.policies.cedar), &mut problems);
+        if !problems.is_empty() {
+            return Err(AppError::Problems(Problems(problems)));
+        }
+        let models = config.models.iter().map(|m| m.name.clone()).collect();
+        Ok(Self { folder, manifests, own, models })
+    }
+
+    /// Everything, with these manifests in the place of those of the same agents.
+    pub(crate) fn with(&self, others: &[Manifest]) -> Result<PolicySet, Problems> {
+        let all = self.manifests.iter().map(|m| others.iter().find(|o| o.agent == m.agent).unwrap_or(m));
+        PolicySet::build(all.cloned().collect(), self.own.clone(), &self.models)
+    }
 }
 
 fn manifests(dir: &Path, problems: &mut Vec<Problem>) -> Vec<Manifest> {

@@ -12,6 +12,7 @@ use cordon_ledger::{Control, ControlKind};
 use cordon_pipeline::{Gate, Lasting};
 use cordon_proxy::Shared;
 use cordon_types::Clock;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -145,6 +146,7 @@ impl Reloader {
 
 /// The rules that were loaded, ready to judge.
 pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> Gate {
+    lasting.differences.begin(loaded.staged.as_ref().map_or(&BTreeMap::new(), |s| &s.agents));
     Gate {
         tool_killed: Arc::new(move |name| kills.load().tool_hit(name).is_some()),
         limits: settings::wire_limits(&loaded.config),
@@ -154,6 +156,7 @@ pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> 
         detectors: loaded.detectors,
         guards: loaded.guards,
         catalogue: loaded.catalogue,
+        staged: loaded.staged,
         servers: loaded.config.servers.iter().map(|s| s.id.clone()).collect(),
         lasting,
     }
@@ -168,7 +171,7 @@ fn stamp(root: &Path, documents: &[PathBuf]) -> Stamp {
     };
     note(root.join("cordon.toml"));
     documents.iter().cloned().for_each(&mut note);
-    for dir in ["agents", "policies"] {
+    for dir in ["agents", "policies", "permissions/staged"] {
         let entries = std::fs::read_dir(root.join(dir)).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
         paths.sort();

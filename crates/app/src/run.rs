@@ -288,6 +288,7 @@ impl Parts {
             issued: Arc::new(Issued::new(*custody::fresh_key())),
             sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
             calls: Arc::default(),
+            differences: Arc::default(),
             held: Arc::new(Nobody),
             binding_key: binding_key(&users),
         };
@@ -295,20 +296,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::new(&mut registry));
         let (signal, kill_signal) = watch::channel(0);
         let (draining, is_draining) = watch::channel(false);
-        // The rules proper are put in before anything listens; until then nothing is allowed.
-        let empty = cordon_policy::PolicySet::build(Vec::new(), Vec::new(), &[])?;
-        let shut = cordon_pipeline::Gate {
-            policy: empty,
-            detectors: loaded.detectors.clone(),
-            guards: loaded.guards,
-            detector_may_fail: false,
-            limits: cordon_wire::Limits::default(),
-            models: cordon_pipeline::ModelTable::default(),
-            catalogue: loaded.catalogue.clone(),
-            tool_killed: Arc::new(|_| true),
-            servers: BTreeSet::new(),
-            lasting: lasting.clone(),
-        };
+        let shut = shut(loaded, &lasting)?;
         let shared = Arc::new(Shared {
             gate: ArcSwap::from_pointee(shut),
             model_budgets: ArcSwap::from_pointee(settings::model_budgets(&loaded.config)),
@@ -336,6 +324,24 @@ impl Parts {
         });
         Ok(Self { shared, lasting, registry, volume, signal, draining, epoch_begun })
     }
+}
+
+/// The rules proper are put in before anything listens; until then nothing is allowed.
+fn shut(loaded: &Loaded, lasting: &Lasting) -> Result<cordon_pipeline::Gate, AppError> {
+    let empty = cordon_policy::PolicySet::build(Vec::new(), Vec::new(), &[])?;
+    Ok(cordon_pipeline::Gate {
+        policy: empty,
+        detectors: loaded.detectors.clone(),
+        guards: loaded.guards,
+        detector_may_fail: false,
+        limits: cordon_wire::Limits::default(),
+        models: cordon_pipeline::ModelTable::default(),
+        catalogue: loaded.catalogue.clone(),
+        tool_killed: Arc::new(|_| true),
+        servers: BTreeSet::new(),
+        staged: None,
+        lasting: lasting.clone(),
+    })
 }
 
 /// The key under which held calls are named: the same over a restart, as grants are, and of no other use.

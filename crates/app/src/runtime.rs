@@ -4,11 +4,13 @@ use crate::approvals::Queue;
 use crate::custody::Custodian;
 use crate::pins::Keeper;
 use crate::reload::Reloader;
-use cordon_api::{AuditOrder, Change, Operator, PinOrder, PostureProblem, Refused, Runtime};
+use cordon_api::{
+    AuditOrder, Change, ManifestChange, NotTaken, Operator, PinOrder, PostureProblem, Refused, Runtime,
+};
 use cordon_approvals::{Event, Observer as _};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester, Name};
 use cordon_proxy::Shared;
-use cordon_types::{AgentId, Digest};
+use cordon_types::{AgentId, Digest, time};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -127,6 +129,44 @@ impl Runtime for Live {
         self.pins.order(&self.shared, by, order)
     }
 
+    fn manifest(&self, by: &Operator, agent: &AgentId, change: ManifestChange) -> Result<(), NotTaken> {
+        self.reloader.reload().map_err(NotTaken::Problems)?;
+        let gate = self.shared.gate.load();
+        let digester = self.shared.recorder.digester();
+        let snapshot = match change {
+            ManifestChange::Applied | ManifestChange::RolledBack => {
+                gate.policy.manifest(agent).map(cordon_policy::Manifest::digest)
+            }
+            ManifestChange::Staged | ManifestChange::Unstaged => {
+                gate.staged.as_ref().and_then(|s| s.agents.get(agent).copied())
+            }
+        };
+        let by = match by {
+            Operator::Owner => None,
+            Operator::Key(id) => Some(digester.linkable("operator", id.as_str().as_bytes())),
+        };
+        let record = manifest_record(agent, change, snapshot, self.shared.clock.now());
+        self.append(&Control { by, policy: Some(gate.version()), epoch: digester.epoch(), ..record })
+            .map_err(NotTaken::NotRecorded)
+    }
+
+    fn staged(&self) -> serde_json::Value {
+        let one = |(d, t): (cordon_pipeline::Difference, cordon_pipeline::Times)| {
+            serde_json::json!({
+                "agent": d.agent.as_str(), "action": d.action, "resource": d.resource,
+                "enforced": d.enforced, "staged": d.staged, "count": t.count,
+                "first": time::rfc3339(t.first), "last": time::rfc3339(t.last),
+            })
+        };
+        let gate = self.shared.gate.load();
+        let agents = gate.staged.iter().flat_map(|s| s.agents.keys().map(AgentId::as_str));
+        serde_json::json!({
+            "running": true,
+            "agents": agents.collect::<Vec<_>>(),
+            "differences": gate.lasting.differences.all().into_iter().map(one).collect::<Vec<_>>(),
+        })
+    }
+
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {
         crate::evidence::posture(self.reloader.root(), self.shared.clock.now(), framework, since_review)
     }
@@ -136,6 +176,22 @@ impl Runtime for Live {
         let by = (digester.linkable("reviewer", reviewer.as_bytes()), digester.epoch());
         crate::evidence::review(self.reloader.root(), self.shared.clock.now(), by, |r| self.append(r))
     }
+}
+
+/// The record of what was done with a manifest.
+pub(crate) fn manifest_record(
+    agent: &AgentId,
+    change: ManifestChange,
+    snapshot: Option<Digest>,
+    now: u64,
+) -> Control {
+    let kind = match change {
+        ManifestChange::Applied => ControlKind::ManifestApplied,
+        ManifestChange::RolledBack => ControlKind::ManifestRolledBack,
+        ManifestChange::Staged => ControlKind::ManifestStaged,
+        ManifestChange::Unstaged => ControlKind::ManifestUnstaged,
+    };
+    Control { agent: Some(agent.clone()), snapshot, ..Control::new(kind, now) }
 }
 
 impl Live {

@@ -100,6 +100,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Policy,
     },
+    /// What agents may reach against what they used; suggest, stage, apply and take back smaller manifests.
+    Permissions(Box<crate::permissions::Permissions>),
     /// Verify, show, prove, reconcile, export and copy records.
     Audit {
         #[command(subcommand)]

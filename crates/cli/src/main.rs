@@ -17,6 +17,7 @@ mod inspect;
 mod keys;
 mod mcp;
 mod output;
+mod permissions;
 mod policy;
 mod posture;
 mod records;
@@ -68,6 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status => keys::status(&root),
         Command::Inspect(options) => inspect::inspect(&root, &options),
         Command::Policy { command } => policy::policy(&root, &command),
+        Command::Permissions(options) => permissions::permissions(&root, &options),
         Command::Audit { command } => audit::audit(&root, &command),
         Command::Scan(options) => scan::scan(&options),
         Command::Catalogue { command } => scan::catalogue(&command),

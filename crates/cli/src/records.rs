@@ -11,7 +11,7 @@ use std::process::ExitCode;
 const MOST_PRINTED: usize = 50;
 
 impl Where {
-    fn paths(&self, root: &Path) -> (PathBuf, PathBuf) {
+    pub(crate) fn paths(&self, root: &Path) -> (PathBuf, PathBuf) {
         let ledger = self.ledger.clone().unwrap_or_else(|| root.join("ledger"));
         (ledger, self.key.clone().unwrap_or_else(|| root.join("keys/ledger.pub")))
     }

@@ -17,7 +17,7 @@
 
 use crate::asset::{AssetId, AssetKind, Attribute, Basis, Evidence, Sighting, Source, slug};
 use crate::catalogue::{ServiceKind, catalogue};
-use crate::declared::{Declared, Status};
+use crate::declared::{AgentHosts, Declared, Status};
 use crate::logs::{Pair, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +140,8 @@ pub struct Asset {
 pub enum Issue {
     /// A credential in a file.
     Secret,
+    /// A host on which a known agent runs reached it itself, past the gateway.
+    Bypass,
     /// Used though declared forbidden.
     Forbidden,
     /// Seen, and not declared.
@@ -158,8 +160,9 @@ pub enum Issue {
 
 impl Issue {
     /// Every issue, the gravest first.
-    pub const ALL: [Issue; 8] = [
+    pub const ALL: [Issue; 9] = [
         Issue::Secret,
+        Issue::Bypass,
         Issue::Forbidden,
         Issue::Shadow,
         Issue::Unowned,
@@ -174,6 +177,7 @@ impl Issue {
     pub const fn name(self) -> &'static str {
         match self {
             Issue::Secret => "secret",
+            Issue::Bypass => "bypass",
             Issue::Forbidden => "forbidden",
             Issue::Shadow => "shadow",
             Issue::Unowned => "unowned",
@@ -206,6 +210,9 @@ pub struct ClientUse {
     /// The service's mark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// The agent that runs on the client: what it sent itself went past the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<String>,
     /// How much.
     #[serde(flatten)]
     pub used: Use,
@@ -282,6 +289,22 @@ impl Inventory {
             key(a).cmp(&key(b))
         });
         Self { assets, uses, unsure }
+    }
+
+    /// Marks what hosts of known agents reached themselves. A name that was only looked up is no traffic yet.
+    pub fn mark_bypasses(&mut self, agents: &[AgentHosts]) {
+        let mut past: BTreeSet<AssetId> = BTreeSet::new();
+        for one in self.uses.iter_mut().filter(|u| u.used.connections + u.used.requests + u.used.bytes_up > 0)
+        {
+            if let Some(agent) = agents.iter().find(|a| a.runs_at(&one.who)) {
+                one.bypass = Some(agent.agent.clone());
+                past.insert(one.service.clone());
+            }
+        }
+        for asset in self.assets.iter_mut().filter(|a| past.contains(&a.id)) {
+            // After a secret, before all else, as in `Issue::ALL`.
+            asset.issues.insert(0, Issue::Bypass);
+        }
     }
 
     /// How many assets have each issue.
@@ -382,6 +405,7 @@ fn of_pair(pair: &Pair) -> (Sighting, ClientUse) {
         service: id,
         host: pair.host.to_string(),
         mark: None,
+        bypass: None,
         used,
         evidence,
     };

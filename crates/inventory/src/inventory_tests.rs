@@ -119,3 +119,33 @@ fn drift_between_two_scans() {
     assert_eq!(Baseline::read("x"), Err(BaselineError::Line(1)));
     assert_eq!(Baseline::read("\n"), Err(BaselineError::Empty));
 }
+
+#[test]
+fn what_an_agents_host_reached_itself_went_past_the_gateway() {
+    let agents = crate::agents("[[agent]]\nname=\"bot\"\nhosts=[\"10.0.0.5\"]").unwrap();
+    let mut inventory = Inventory::new(sightings(), &usage(LOG), &declared(DECLARED).unwrap(), &rules(true));
+    let before = inventory.issues();
+    inventory.mark_bypasses(&agents);
+    let found: Vec<_> =
+        inventory.uses.iter().filter_map(|u| Some((u.who.as_str(), u.bypass.as_deref()?))).collect();
+    assert_eq!(found, [("10.0.0.5", "bot")]);
+    let issues = inventory.issues();
+    assert_eq!(issues.get(&Issue::Bypass), Some(&1));
+    assert_eq!(issues.len(), before.len() + 1, "nothing else changes");
+    let openai =
+        inventory.assets.iter().find(|a| a.id.key == "openai" && a.id.kind == AssetKind::Service).unwrap();
+    assert_eq!(openai.issues.first(), Some(&Issue::Bypass));
+}
+
+#[test]
+fn a_lookup_alone_is_no_bypass() {
+    let mut usage = Usage::default();
+    let mut scan = LogScan::new("dns.log", Some(Format::Dnsmasq), 2026, &mut usage);
+    scan.push(b"Nov 25 10:00:00 dnsmasq[1]: query[A] api.openai.com from 10.0.0.5\n").unwrap();
+    scan.finish().unwrap();
+    let agents = crate::agents("[[agent]]\nname=\"bot\"\nhosts=[\"10.0.0.5\"]").unwrap();
+    let mut inventory = Inventory::new(Vec::new(), &usage, &[], &rules(true));
+    inventory.mark_bypasses(&agents);
+    assert_eq!(inventory.uses.len(), 1);
+    assert!(!inventory.issues().contains_key(&Issue::Bypass));
+}

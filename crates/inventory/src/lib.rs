@@ -23,7 +23,7 @@ pub mod weights;
 #[cfg(test)]
 mod inventory_tests;
 
-pub use declared::{Declared, Status, declared};
+pub use declared::{AgentHosts, Declared, Status, agents, declared};
 pub use drift::{Baseline, BaselineError, Drift};
 pub use inventory::{Asset, ClientUse, Inventory, Issue, Mark, Rules, Use};
 

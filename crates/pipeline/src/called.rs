@@ -99,14 +99,16 @@ pub fn judge(
     let flow = origins.and_then(|o| Some(flow(o, rule?, &arguments, tally.turn)));
     facts.flow = flow;
     facts.arguments = Some(arguments);
-    let verdict = gate.policy.authorize(&Query {
+    let question = Query {
         agent: &caller.agent,
         on_behalf: caller.on_behalf,
         action: Action::ToolCall,
         resource: Resource::Tool { name: call.tool },
         facts,
         now,
-    });
+    };
+    let verdict = gate.policy.authorize(&question);
+    beside(gate, origins, call, &question, &verdict, tally.turn);
     facts.flow = None;
     let arguments = facts.arguments.take().unwrap_or_default();
     let permit = match verdict {
@@ -141,6 +143,22 @@ pub fn judge(
         ..tallied(call, rule, flow, None)
     });
     Ok(permit)
+}
+
+/// Compares with a staged manifest, where there is one. What the tool gateway judges again is compared there.
+fn beside(
+    gate: &Gate,
+    origins: Option<&dyn Origins>,
+    call: Call<'_>,
+    question: &Query<'_>,
+    verdict: &Authorization,
+    turn: Option<Labels>,
+) {
+    let Some(staged) = gate.staged_for(question.agent).filter(|_| !call.judged_again) else { return };
+    let rule = staged.policy.manifest(question.agent).and_then(|m| m.tool(call.tool));
+    let arguments = question.facts.arguments.as_ref();
+    let flow = origins.and_then(|o| Some(flow(o, rule?, arguments?, turn)));
+    gate.call_differs(staged, question, verdict, flow);
 }
 
 /// Whether the tool may be called at this time, and this often; counts the call with `count`.

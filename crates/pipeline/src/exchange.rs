@@ -62,7 +62,7 @@ impl Exchange {
         now: Millis,
     ) -> Result<Standing, Refusal> {
         let query = self.query(Action::ModelAnswer, Resource::Model(self.model.as_str()), facts, now);
-        match self.gate.policy.authorize(&query).at_once() {
+        match self.gate.authorize(&query).at_once() {
             Ok(permit) => {
                 tally.policies = permit.policies().to_vec();
                 if let Some(reason) = permit.observed() {

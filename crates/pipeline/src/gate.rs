@@ -4,6 +4,7 @@ use crate::calls::ToolCalls;
 use crate::issued::Issued;
 use crate::models::ModelTable;
 use crate::refusal::{Refusal, Why};
+use crate::staged::{Differences, Staged};
 use crate::tally::Tally;
 use cordon_detect::{Detectors, Guards};
 use cordon_flow::Sessions;
@@ -34,6 +35,8 @@ pub struct Gate {
     pub tool_killed: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Tool servers that the gateway carries calls to.
     pub servers: BTreeSet<ServerId>,
+    /// Manifests that are judged beside, and never enforced.
+    pub staged: Option<Staged>,
     /// What outlives a reload.
     pub lasting: Lasting,
 }
@@ -49,6 +52,8 @@ pub struct Lasting {
     pub calls: Arc<ToolCalls>,
     /// Calls that wait for people.
     pub held: Arc<dyn HeldCalls>,
+    /// On which calls staged manifests differ from those in force.
+    pub differences: Arc<Differences>,
     /// The key under which a held call is named. It lasts over a restart, as grants do.
     pub binding_key: [u8; 32],
 }

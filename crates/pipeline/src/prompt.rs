@@ -205,7 +205,7 @@ impl Work<'_> {
             facts,
             now: self.now,
         };
-        match self.gate.policy.authorize(&query).at_once() {
+        match self.gate.authorize(&query).at_once() {
             Ok(permit) => {
                 self.tally.policies = permit.policies().to_vec();
                 self.tally.observed = permit.observed().map(|r| r.code);

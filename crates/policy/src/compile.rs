@@ -279,7 +279,7 @@ fn entries(table: &DataTable, handling: Handling, secrets: Option<bool>) -> (Kin
 }
 
 /// The argument rules in one line, for the comment and for `explain`.
-fn described_rules(rules: &[ArgumentRule], other_args: bool) -> String {
+pub(crate) fn described_rules(rules: &[ArgumentRule], other_args: bool) -> String {
     let mut out = String::from("[tools.args] ");
     for rule in rules {
         let parts: Vec<String> = rule.predicates.iter().map(described).collect();

@@ -27,8 +27,11 @@ mod memo;
 mod predicate;
 mod question;
 mod reason;
+mod replay;
+mod resize;
 mod rule;
 mod set;
+mod suppose;
 #[cfg(test)]
 mod tests;
 
@@ -43,4 +46,10 @@ pub use manifest::{
 };
 pub use predicate::{ArgumentRule, Commands, Predicate};
 pub use question::{Action, Facts, Flow, Query, Resource, TargetOrigin};
+pub use replay::{Call, Prompt, Replayed, replay_call, replay_prompt};
+pub use resize::{
+    Change, Difference, Direction, Fate, How, Resized, Swept, ToolUsed, Used, Widened, compare, rightsize,
+    sweep,
+};
 pub use set::{PolicySet, PolicySource};
+pub use suppose::Supposed;

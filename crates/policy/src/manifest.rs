@@ -5,7 +5,9 @@
 
 use crate::predicate::ArgumentRule;
 use cordon_tools::limits::{Hours, Rate};
-use cordon_types::{AgentId, Class, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
+use cordon_types::{AgentId, Class, Digest, Effect, Feature, FindingKind, Integrity, Millis, Mode, SpanKind};
+
+use sha2::{Digest as _, Sha256};
 
 mod fields;
 mod read;
@@ -278,6 +280,14 @@ impl ToolRule {
         let limits = self.args.iter().flatten();
         limits.chain(self.target.iter().flatten()).chain(&self.cleared).map(|a| a.argument.as_str())
     }
+
+    /// The limits on its arguments in one line; `None`: there are none.
+    #[must_use]
+    pub fn described_arguments(&self) -> Option<String> {
+        let rules = self.args.as_ref()?;
+        let text = crate::compile::described_rules(rules, self.other_args);
+        Some(text.strip_prefix("[tools.args] ").unwrap_or(&text).to_owned())
+    }
 }
 
 /// How much an agent may use. `None` is no limit of the manifest's own.
@@ -349,6 +359,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The SHA-256 of its text.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(Sha256::digest(self.text.as_bytes()).into())
+    }
+
     /// Whether the manifest lists the model.
     #[must_use]
     pub fn lists_model(&self, name: &str) -> bool {
@@ -360,6 +376,14 @@ impl Manifest {
     pub fn tool(&self, name: &str) -> Option<&ToolRule> {
         let matching = self.tools.iter().filter(|t| glob_matches(&t.name, name));
         matching.max_by_key(|t| (!t.name.ends_with('*'), t.name.len()))
+    }
+
+    /// A name that stands for all that an entry or a model's pattern fits and no narrower one does.
+    #[must_use]
+    pub fn example(&self, pattern: &str) -> String {
+        let tools = self.tools.iter().map(|t| t.name.as_str());
+        let all: Vec<&str> = tools.chain(self.models.iter().map(String::as_str)).collect();
+        example(pattern, &all)
     }
 
     /// Whether it observes at that moment: the mode says so, and `now` lies between `created` and `observe_until`.
@@ -381,6 +405,18 @@ impl Manifest {
     pub fn expired(&self, now: Millis) -> bool {
         self.expires.is_some_and(|at| at <= now)
     }
+}
+
+/// A name that the pattern fits and that none of `others` fits more narrowly: it stands for all that is the pattern's
+/// own. Of an exact name, the name.
+pub(crate) fn example(pattern: &str, others: &[&str]) -> String {
+    let Some(prefix) = pattern.strip_suffix('*') else { return pattern.to_owned() };
+    let narrower = |name: &str| others.iter().any(|o| o.len() > pattern.len() && glob_matches(o, name));
+    let exact = |name: &str| others.contains(&name);
+    let ends = ('a'..='z').chain('0'..='9').chain(['-', '_', '.']).map(|c| format!("{prefix}{c}nother"));
+    ends.into_iter()
+        .find(|name| !narrower(name) && !exact(name))
+        .unwrap_or_else(|| format!("{prefix}another"))
 }
 
 /// Whether `name` is `pattern`, or begins with what stands before its closing `*`.

@@ -33,6 +33,17 @@ pub struct Tokens {
     pub direction: &'static str,
 }
 
+/// Where a staged manifest would have decided otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StagedLabels {
+    /// The agent.
+    pub agent: String,
+    /// What the rules in force said: `allow`, `ask`, or the reason's code.
+    pub enforced: &'static str,
+    /// What the staged manifest said.
+    pub staged: &'static str,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     /// Exchanges, by how they ended.
@@ -43,6 +54,8 @@ pub struct Metrics {
     pub calls_refused: Counter,
     /// Tokens, as upstreams counted them.
     pub tokens: Family<Tokens, Counter>,
+    /// Prompts, answers and calls on which a staged manifest differs. Begins anew with another staged manifest.
+    pub staged: Family<StagedLabels, Gauge>,
     /// Requests under way.
     pub in_flight: Gauge,
     /// Seconds from a request's head to the end of its answer.
@@ -60,6 +73,7 @@ impl Metrics {
             findings: Family::default(),
             calls_refused: Counter::default(),
             tokens: Family::default(),
+            staged: Family::default(),
             in_flight: Gauge::default(),
             seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0]),
             gate_seconds: Histogram::new([0.0001, 0.000_25, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0]),
@@ -72,6 +86,11 @@ impl Metrics {
             m.calls_refused.clone(),
         );
         registry.register("cordon_tokens", "Tokens as counted by upstreams", m.tokens.clone());
+        registry.register(
+            "cordon_staged_differences",
+            "Prompts, answers and calls on which a staged manifest differs from the one in force",
+            m.staged.clone(),
+        );
         registry.register("cordon_in_flight", "Requests under way", m.in_flight.clone());
         registry.register("cordon_request_seconds", "Seconds of an exchange", m.seconds.clone());
         registry.register(
@@ -85,6 +104,14 @@ impl Metrics {
     /// Counts an ending.
     pub fn ended(&self, operation: &'static str, result: &'static str) {
         self.requests.get_or_create(&Ending { operation, result: Cow::Borrowed(result) }).inc();
+    }
+
+    /// Shows the differences of staged manifests as they stand.
+    pub fn staged(&self, all: impl IntoIterator<Item = (StagedLabels, u64)>) {
+        self.staged.clear();
+        for (labels, n) in all {
+            self.staged.get_or_create(&labels).inc_by(i64::try_from(n).unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts a tally's findings.

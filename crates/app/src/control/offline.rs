@@ -4,10 +4,12 @@ use crate::custody::{self, Custodian};
 use crate::data::DataDir;
 use crate::error::AppError;
 use crate::load::load;
-use crate::runtime::user_digest;
+use crate::runtime::{manifest_record, user_digest};
 use crate::settings;
 use crate::system::{SystemClock, SystemEntropy};
-use cordon_api::{Admin, AuditOrder, Change, Operator, PostureProblem, Refused, Runtime};
+use cordon_api::{
+    Admin, AuditOrder, Change, ManifestChange, NotTaken, Operator, PostureProblem, Refused, Runtime,
+};
 use cordon_approvals::{Event, Observer};
 use cordon_identity::{KeyStore as _, Keyring, KillSet, KillStore as _, KillSwitch};
 use cordon_ledger::{Catalogue, Committer, Control, ControlKind};
@@ -128,6 +130,21 @@ impl Runtime for Offline {
 
     fn audit(&self, by: &Operator, order: &AuditOrder) -> Result<serde_json::Value, Refused> {
         self.custodian.order(by, order)
+    }
+
+    fn manifest(&self, _by: &Operator, agent: &AgentId, change: ManifestChange) -> Result<(), NotTaken> {
+        let loaded = load(&self.root).map_err(|e| NotTaken::Problems(vec![e.to_string()]))?;
+        let snapshot = match change {
+            ManifestChange::Applied | ManifestChange::RolledBack => {
+                loaded.policy.manifest(agent).map(cordon_policy::Manifest::digest)
+            }
+            ManifestChange::Staged | ManifestChange::Unstaged => {
+                loaded.staged.as_ref().and_then(|s| s.agents.get(agent).copied())
+            }
+        };
+        let record = manifest_record(agent, change, snapshot, self.clock.now());
+        self.append(&Control { policy: Some(loaded.policy.version()), ..record })
+            .map_err(NotTaken::NotRecorded)
     }
 
     fn posture(&self, framework: &str, since_review: bool) -> Result<serde_json::Value, PostureProblem> {

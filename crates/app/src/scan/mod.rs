@@ -19,7 +19,7 @@ use crate::error::AppError;
 use cordon_inventory::asset::legible;
 use cordon_inventory::code::{Dependency, FileKind, dependencies};
 use cordon_inventory::logs::{Counts, Format, Usage};
-use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, declared};
+use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, agents, declared};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -181,9 +181,13 @@ impl Shared {
 /// When the operator's own files (declared, baseline) have problems, or a path that was named is not there. What is
 /// within the trees and cannot be read is a note.
 pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<Scanned, AppError> {
-    let declared = match &options.declared {
-        Some(path) => declared(&own_file(path)?).map_err(|problems| within(problems, path))?,
-        None => Vec::new(),
+    let (declared, agents) = match &options.declared {
+        Some(path) => {
+            let text = own_file(path)?;
+            let assets = declared(&text).map_err(|problems| within(problems, path))?;
+            (assets, agents(&text).map_err(|problems| within(problems, path))?)
+        }
+        None => (Vec::new(), Vec::new()),
     };
     let baseline = match &options.baseline {
         Some(path) => Some(
@@ -222,7 +226,8 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         least: options.least,
         logs: !logs.is_empty(),
     };
-    let inventory = Inventory::new(found, &usage, &declared, &rules);
+    let mut inventory = Inventory::new(found, &usage, &declared, &rules);
+    inventory.mark_bypasses(&agents);
     let mut notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     notes.sort();
     Ok(Scanned {

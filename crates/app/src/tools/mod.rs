@@ -5,6 +5,7 @@ pub mod audit;
 pub mod copy;
 pub mod export;
 pub mod inspect;
+pub mod permissions;
 pub mod policy;
 pub mod reconcile;
 pub mod records;

@@ -65,6 +65,8 @@ pub(crate) struct Scan {
 pub(crate) enum FailOn {
     /// A credential in a file.
     Secret,
+    /// Reached by a host of a known agent itself, past the gateway.
+    Bypass,
     /// Seen and not approved.
     Shadow,
     /// Seen though forbidden.

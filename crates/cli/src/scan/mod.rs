@@ -86,6 +86,7 @@ fn fails(scanned: &Scanned, on: &[FailOn]) -> bool {
     let new = scanned.drift.iter().flatten().any(|d| matches!(d, cordon_inventory::Drift::New { .. }));
     on.iter().any(|f| match f {
         FailOn::New => new,
+        FailOn::Bypass => issues.contains_key(&Issue::Bypass),
         FailOn::Secret => issues.contains_key(&Issue::Secret),
         FailOn::Shadow => issues.contains_key(&Issue::Shadow),
         FailOn::Forbidden => issues.contains_key(&Issue::Forbidden),

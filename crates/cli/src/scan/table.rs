@@ -31,6 +31,7 @@ pub(super) fn write(scanned: &Scanned, all: bool, out: &mut dyn Write) -> Result
         }
         more(rows.len(), most, out)?;
     }
+    bypasses(&inventory.uses, most, out)?;
     uses(&inventory.uses, most, out)?;
     if let Some(drift) = &scanned.drift {
         changes(drift, most, out)?;
@@ -83,6 +84,30 @@ fn row(asset: &Asset, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "  {:<12} instead: {instead}", "")?;
     }
     Ok(())
+}
+
+fn bypasses(uses: &[ClientUse], most: usize, out: &mut dyn Write) -> Result<()> {
+    let rows: Vec<(&ClientUse, &str)> = uses.iter().filter_map(|u| Some((u, u.bypass.as_deref()?))).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "BYPASS ({}): agents' hosts that reached a provider themselves, past the gateway",
+        rows.len()
+    )?;
+    for (one, agent) in rows.iter().take(most) {
+        writeln!(
+            out,
+            "  {:<20} {:<30} {:<28} {:>10} up   {}",
+            clip(agent, 20),
+            clip(&one.who, 30),
+            clip(&one.host, 28),
+            size(one.used.bytes_up),
+            one.evidence.place
+        )?;
+    }
+    more(rows.len(), most, out)
 }
 
 fn uses(uses: &[ClientUse], most: usize, out: &mut dyn Write) -> Result<()> {

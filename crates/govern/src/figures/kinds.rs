@@ -91,6 +91,9 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         | K::ApprovalExpired
         | K::ApprovalUsed => about.push(EvidenceId::Hitl),
         K::ToolsPinned | K::ToolsUnpinned | K::ToolsChanged => about.push(EvidenceId::Tool),
+        K::ManifestApplied | K::ManifestRolledBack | K::ManifestStaged | K::ManifestUnstaged => {
+            about.extend([EvidenceId::Cfg, EvidenceId::Pol]);
+        }
     }
     reason(r.reason, about);
 }

@@ -261,6 +261,14 @@ code!(
         ToolsUnpinned = "tools_unpinned",
         /// A server declares other tools than were approved: `count` are new or changed, `snapshot` is the digest.
         ToolsChanged = "tools_changed",
+        /// An agent's manifest was replaced by another; `snapshot` is the SHA-256 of its text.
+        ManifestApplied = "manifest_applied",
+        /// The manifest before was put in force again; `snapshot` as above.
+        ManifestRolledBack = "manifest_rolled_back",
+        /// A manifest was put beside the one in force, which enforces; `snapshot` as above, of the one beside.
+        ManifestStaged = "manifest_staged",
+        /// The manifest beside was taken away.
+        ManifestUnstaged = "manifest_unstaged",
     }
 );
 

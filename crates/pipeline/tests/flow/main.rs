@@ -8,5 +8,6 @@ mod hands;
 mod matrix;
 mod place;
 mod rules;
+mod staged;
 mod streams;
 mod world;

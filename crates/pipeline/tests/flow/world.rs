@@ -62,10 +62,12 @@ impl World {
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
             servers: BTreeSet::new(),
+            staged: None,
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),
                 sessions: Arc::new(Sessions::new(cordon_flow::Limits::default())),
                 calls: Arc::default(),
+                differences: Arc::default(),
                 held: Arc::new(Nobody),
                 binding_key: [6; 32],
             },

@@ -5,7 +5,7 @@
 //! came from; `flow` does.
 
 use super::ToolRule;
-use crate::predicate::{ARGUMENTS, ArgumentPath, has_unnamed};
+use crate::predicate::{ARGUMENTS, ArgumentPath, ArgumentRule, Predicate, has_unnamed};
 use cordon_types::Effect;
 use serde_json::Value;
 
@@ -53,6 +53,22 @@ impl ToolRule {
     #[must_use]
     pub const fn goes_out(&self) -> bool {
         matches!(self.effect, Some(Effect::Send | Effect::Spend | Effect::Execute))
+    }
+
+    /// Whether its limits say where a call may go: for each target, something beside how long it is or that it is
+    /// there.
+    #[must_use]
+    pub fn limits_target(&self) -> bool {
+        let says = |r: &ArgumentRule| {
+            r.predicates
+                .iter()
+                .any(|p| !matches!(p, Predicate::Required | Predicate::MaxBytes(_) | Predicate::MaxItems(_)))
+        };
+        let limits = self.args.as_deref().unwrap_or_default();
+        match &self.target {
+            Some(named) => named.iter().all(|t| limits.iter().any(|r| r.argument == t.argument && says(r))),
+            None => !limits.is_empty() && !self.other_args && limits.iter().all(says),
+        }
     }
 
     /// Whether a path of the rule goes through a member of that name.
