@@ -1,5 +1,6 @@
 //! Prints what judging the call of a tool costs beside 1,000 and more policies of other agents: microseconds at the
-//! median and the 99th percentile, asked anew each time and found again in the memo.
+//! median and the 99th percentile, asked anew each time with kinds found and with nothing found, and found again in
+//! the memo.
 //!
 //! ```text
 //! cargo run --release -p cordon-policy --example judging
@@ -34,19 +35,21 @@ fn manifest(n: usize) -> String {
 }
 
 fn main() {
-    println!("policies   anew p50   anew p99   memo p50   (microseconds)");
+    println!("policies   found p50   found p99   clean p50   clean p99   memo p50   (microseconds)");
     for agents in [1, 72, 720] {
         let manifests =
             (0..agents).map(|n| parse_manifest("a.toml", &manifest(n)).expect("a manifest")).collect();
         let set = PolicySet::build(manifests, Vec::new(), &[]).expect("a set");
         let agent = AgentId::new(&format!("agent-{}", agents / 2)).expect("an id");
         let arguments = json!({"to": ["ann@example.com"], "subject": "the report", "body": "here it is"});
-        let ask = |n: usize| {
+        let ask = |n: usize, other: usize| {
             // Facts that were never there before find nothing in the memo: it holds 4,096.
             let kinds = FindingKind::ALL.iter().enumerate().filter(|(bit, _)| n >> bit & 1 == 1);
             let facts = Facts {
                 findings: kinds.map(|(_, k)| (*k, SpanKind::Metadata)).collect(),
                 arguments: Some(arguments.clone()),
+                // Part of what the memo goes by, and of no question about a tool.
+                betas: vec![other.to_string()],
                 flow: Some(Flow {
                     labels: Labels { integrity: Integrity::Untrusted, class: Class::Internal },
                     target: TargetOrigin::From(Provenance::User),
@@ -75,8 +78,17 @@ fn main() {
         };
         // Few kinds at once, as exchanges have them, and each combination once.
         let few: Vec<usize> = (0..1_usize << 17).filter(|n| n.count_ones() <= 4).take(TIMES).collect();
-        let anew = spread(few.into_iter().map(ask).collect());
-        let memo = spread((0..TIMES).map(|_| ask(0)).collect());
-        println!("{:>8}   {:>8.1}   {:>8.1}   {:>8.1}", set.policy_ids().count(), anew.0, anew.1, memo.0);
+        let found = spread(few.into_iter().map(|n| ask(n, 0)).collect());
+        let clean = spread((0..TIMES).map(|n| ask(0, n + 1)).collect());
+        let memo = spread((0..TIMES).map(|_| ask(0, 0)).collect());
+        println!(
+            "{:>8}   {:>9.1}   {:>9.1}   {:>9.1}   {:>9.1}   {:>8.1}",
+            set.policy_ids().count(),
+            found.0,
+            found.1,
+            clean.0,
+            clean.1,
+            memo.0
+        );
     }
 }

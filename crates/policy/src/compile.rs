@@ -27,6 +27,8 @@ const GOES_OUT: &str = r#"["send", "spend", "execute"].contains(context.effect)"
 pub(crate) struct Generated {
     pub(crate) id: String,
     pub(crate) text: String,
+    /// It holds only where something was found.
+    pub(crate) of_findings: bool,
 }
 
 /// The manifest's policies, in the order in which they are read best.
@@ -57,6 +59,7 @@ struct Draft<'a> {
     action: &'a str,
     resource: String,
     condition: String,
+    of_findings: bool,
 }
 
 impl Draft<'_> {
@@ -69,6 +72,7 @@ impl Draft<'_> {
             action,
             resource: "resource".to_owned(),
             condition: String::new(),
+            of_findings: false,
         }
     }
 
@@ -110,7 +114,7 @@ impl Compiler<'_> {
             "{} (principal == Agent::\"{}\", {}, {}){};",
             d.effect, self.m.agent, d.action, d.resource, d.condition
         );
-        self.out.push(Generated { id, text });
+        self.out.push(Generated { id, text, of_findings: d.of_findings });
     }
 
     fn models(&mut self) {
@@ -170,6 +174,7 @@ impl Compiler<'_> {
                     _ => Draft::new(&id, "permit", action, comment).note("obligation", handling.name()),
                 };
                 draft = draft.note("kind", names.join(","));
+                draft.of_findings = true;
                 if *secrets == Some(true) {
                     draft = draft.note("enforce", "always");
                 }

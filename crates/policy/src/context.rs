@@ -59,14 +59,15 @@ impl Reads {
         Self(bits.fold(0, |bits, (at, _)| bits | 1 << at))
     }
 
+    /// The same of a policy's text that a manifest became.
+    pub(crate) fn of_ours(text: &str) -> Self {
+        let bits = FIELDS.iter().enumerate().filter(|(_, name)| text.contains(&format!("context.{name}")));
+        Self(bits.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
     /// What either reads.
     pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
-    }
-
-    /// The same, but for that field.
-    pub(crate) fn without(self, name: &str) -> Self {
-        Self(self.0 & !Self::bit(name))
     }
 
     /// Whether that field is read.

@@ -34,7 +34,7 @@ impl PolicySet {
                 return out;
             }
         };
-        let verdict = self.evaluate(&request, &prepared.slice.policies, prepared.view, q);
+        let verdict = self.evaluate(&request, prepared.slice.of(q.facts), prepared.view, q);
         let (observing, evaluated) = (prepared.observing, prepared.slice.size);
         let predicates = prepared.outcome.results.clone();
         let (authorization, verdict) = self.conclude(q, prepared, Arc::new(verdict), Some(&request));

@@ -130,7 +130,7 @@ impl PolicySet {
             Ok(request) => request,
             Err(_) => return Authorization::Denied(reason::plain(ReasonCode::EvaluationError, q)),
         };
-        let verdict = Arc::new(self.evaluate(&request, &prepared.slice.policies, prepared.view, q));
+        let verdict = Arc::new(self.evaluate(&request, prepared.slice.of(q.facts), prepared.view, q));
         if memo && verdict.allowed && verdict.errors.is_empty() {
             self.memo.put(prepared.agent_index, q, verdict.clone());
         }

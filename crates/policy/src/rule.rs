@@ -40,6 +40,8 @@ pub(crate) struct Rule {
     pub(crate) duty: Option<Duty>,
     pub(crate) message: Option<String>,
     pub(crate) reads: Reads,
+    /// It holds only where something was found, and cannot err.
+    pub(crate) of_findings: bool,
 }
 
 /// What an own policy may be annotated with.
@@ -58,7 +60,8 @@ pub(crate) fn from_manifest(g: Generated, source: &Arc<str>, problems: &mut Vec<
             return None;
         }
     };
-    annotated(PolicyRef(g.id.into()), policy, g.text, source, false, problems)
+    let rule = annotated(PolicyRef(g.id.into()), policy, g.text, source, false, problems)?;
+    Some(Rule { of_findings: g.of_findings, ..rule })
 }
 
 /// The policies of one of the operator's files.
@@ -167,9 +170,11 @@ fn annotated(
         ));
     }
     let code = policy.annotation("code").filter(|_| !own).and_then(ReasonCode::from_name);
-    let reads = policy.to_json().map_or(Reads::ALL, |json| Reads::of(&json.to_string()));
-    // A manifest's policies never read the time; a tool of that name is none.
-    let reads = if own { reads } else { reads.without("time") };
+    let reads = match own {
+        true => policy.to_json().map_or(Reads::ALL, |json| Reads::of(&json.to_string())),
+        // The text is ours: there a field is always written so.
+        false => Reads::of_ours(&text),
+    };
     let fine = wrong.is_empty();
     for (message, hint) in wrong {
         problems.push(Problem::new(id.to_string(), message, hint).within(source));
@@ -186,6 +191,7 @@ fn annotated(
         duty,
         message,
         reads,
+        of_findings: false,
     })
 }
 

@@ -58,7 +58,7 @@ impl PolicySet {
         let Ok(request) = self.request(q, &prepared) else {
             return (Supposed::Denied(ReasonCode::EvaluationError), Vec::new());
         };
-        let verdict = self.evaluate(&request, &prepared.slice.policies, prepared.view, q);
+        let verdict = self.evaluate(&request, prepared.slice.of(q.facts), prepared.view, q);
         let supposed = if !verdict.errors.is_empty() {
             Supposed::Denied(ReasonCode::EvaluationError)
         } else if !verdict.allowed {

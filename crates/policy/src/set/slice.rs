@@ -7,7 +7,7 @@
 
 use crate::context::Reads;
 use crate::rule::Rule;
-use crate::{Action, Manifest};
+use crate::{Action, Facts, Manifest};
 use cedar_policy::{
     ActionConstraint, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet as CedarSet,
     PrincipalConstraint, ResourceConstraint, RestrictedExpression,
@@ -21,6 +21,8 @@ use std::sync::LazyLock;
 #[derive(Debug)]
 pub(crate) struct Slice {
     pub(crate) policies: CedarSet,
+    /// Those that can hold where nothing was found.
+    quiet: CedarSet,
     /// The permits alone, for obligations where a denial is only observed. Empty for an enforced agent.
     pub(crate) permits: CedarSet,
     pub(crate) reads: Reads,
@@ -43,6 +45,13 @@ struct ActionSlices {
     action: EntityUid,
     base: Slice,
     named: FxHashMap<String, Slice>,
+}
+
+impl Slice {
+    /// The policies that these facts can concern.
+    pub(crate) fn of(&self, facts: &Facts) -> &CedarSet {
+        if facts.findings.is_empty() { &self.quiet } else { &self.policies }
+    }
 }
 
 impl View {
@@ -159,6 +168,7 @@ fn slice(rules: &[&Rule], observing: bool) -> Result<Slice, String> {
     };
     Ok(Slice {
         policies: set(&|_| true)?,
+        quiet: set(&|r| !r.of_findings)?,
         permits: set(&|r| observing && r.policy.effect() == Effect::Permit)?,
         reads: rules.iter().fold(Reads::NONE, |all, r| all.union(r.reads)),
         size: rules.len(),

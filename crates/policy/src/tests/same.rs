@@ -113,7 +113,7 @@ fn the_memo_and_the_slices_change_nothing() {
             let p = warm.prepare(q).unwrap();
             let request = warm.request(q, &p).unwrap();
             let full = warm.evaluate(&request, &all, p.view, q);
-            let sliced = warm.evaluate(&request, &p.slice.policies, p.view, q);
+            let sliced = warm.evaluate(&request, p.slice.of(q.facts), p.view, q);
             let (full_policies, sliced_policies) = (full.policies.clone(), sliced.policies.clone());
             prop_assert_eq!(full_policies, sliced_policies);
             prop_assert_eq!((full.allowed, full.obligations, full.code, full.errors.len()),
