@@ -71,7 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Policy { command } => policy::policy(&root, &command),
         Command::Permissions(options) => permissions::permissions(&root, &options),
         Command::Audit { command } => audit::audit(&root, &command),
-        Command::Scan(options) => scan::scan(&options),
+        Command::Scan(options) => scan::scan(&root, &options),
         Command::Catalogue { command } => scan::catalogue(&command),
         Command::Advisories { command } => supply::advisories(&root, &command),
         Command::Bom(options) => supply::bom(&options),

@@ -3,6 +3,7 @@
 //! What always holds: a sighting says where it stands (place, line, kind of source) and how sure it is; a secret's
 //! value is in none of them. What it does not do: decide whether an asset is wanted; `marks` does.
 
+use crate::inventory::Use;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub enum AssetKind {
     Agent,
     /// A tool server (MCP).
     ToolServer,
+    /// A tool of a server or of an agent's own program.
+    Tool,
     /// A library or program of a package registry.
     Package,
     /// A container image.
@@ -34,23 +37,27 @@ pub enum AssetKind {
     Skill,
     /// A credential in a file. Never its value.
     Secret,
+    /// Somebody on whose behalf an agent acted, by the pseudonym that records have.
+    User,
 }
 
 impl AssetKind {
     /// Every kind, in a fixed order.
-    pub const ALL: [AssetKind; 12] = [
+    pub const ALL: [AssetKind; 14] = [
         AssetKind::Service,
         AssetKind::Endpoint,
         AssetKind::Model,
         AssetKind::ModelFile,
         AssetKind::Agent,
         AssetKind::ToolServer,
+        AssetKind::Tool,
         AssetKind::Package,
         AssetKind::Image,
         AssetKind::LocalServer,
         AssetKind::Instructions,
         AssetKind::Skill,
         AssetKind::Secret,
+        AssetKind::User,
     ];
 
     /// Its name in files and reports.
@@ -63,12 +70,14 @@ impl AssetKind {
             AssetKind::ModelFile => "model_file",
             AssetKind::Agent => "agent",
             AssetKind::ToolServer => "tool_server",
+            AssetKind::Tool => "tool",
             AssetKind::Package => "package",
             AssetKind::Image => "image",
             AssetKind::LocalServer => "local_server",
             AssetKind::Instructions => "instructions",
             AssetKind::Skill => "skill",
             AssetKind::Secret => "secret",
+            AssetKind::User => "user",
         }
     }
 }
@@ -113,6 +122,8 @@ pub enum Source {
     NetworkLog,
     /// A bill of materials.
     Bom,
+    /// The gateway's own records.
+    Gateway,
 }
 
 /// Where a sighting stands.
@@ -193,6 +204,12 @@ pub enum Attribute {
     Rule,
     /// A tag or digest of an image.
     Tag,
+    /// An agent that used it through the gateway.
+    Agent,
+    /// A kind of data or attack that was found in its traffic.
+    Finding,
+    /// The class of data that it brings.
+    Class,
     /// Something about it that an operator should know.
     Risk,
 }
@@ -212,6 +229,8 @@ pub struct Sighting {
     pub evidence: Evidence,
     /// What else it says.
     pub attributes: Vec<(Attribute, String)>,
+    /// How much it was used, where the source tells.
+    pub used: Option<Use>,
 }
 
 impl Sighting {
@@ -307,6 +326,7 @@ impl Sink {
             confidence: 900,
             evidence: Evidence { source, place: self.place.clone(), line },
             attributes: Vec::new(),
+            used: None,
         }
     }
 

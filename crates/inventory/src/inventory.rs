@@ -266,7 +266,7 @@ impl Inventory {
         }
         for (id, who) in clients {
             if let Some(used) = all.get_mut(&id).and_then(|a| a.used.as_mut()) {
-                used.clients = who.len() as u64;
+                used.clients += who.len() as u64;
             }
         }
         let before = all.len();
@@ -339,11 +339,16 @@ fn empty(id: AssetId, name: String) -> Asset {
 }
 
 fn join(all: &mut BTreeMap<AssetId, Asset>, sighting: Sighting) {
-    let Sighting { id, name, basis, confidence, evidence, attributes } = sighting;
+    let Sighting { id, name, basis, confidence, evidence, attributes, used } = sighting;
     let asset = all.entry(id.clone()).or_insert_with(|| empty(id, name));
     asset.sightings += 1;
     asset.basis = asset.basis.max(Some(basis));
     asset.confidence = asset.confidence.max(confidence);
+    if let Some(used) = used {
+        let sum = asset.used.get_or_insert_default();
+        sum.clients += used.clients;
+        add(sum, &used);
+    }
     for (attribute, value) in attributes {
         let values = asset.attributes.entry(attribute).or_default();
         let room = values.len() < MAX_VALUES;
@@ -384,6 +389,7 @@ fn of_pair(pair: &Pair) -> (Sighting, ClientUse) {
         confidence: pair.hit.confidence,
         evidence: evidence.clone(),
         attributes: Vec::new(),
+        used: None,
     };
     let sighting = sighting
         .with(Attribute::Host, pair.host.as_ref())
@@ -439,9 +445,11 @@ fn ghosts(all: &mut BTreeMap<AssetId, Asset>, declared: &[Declared]) {
 }
 
 fn mark(asset: &mut Asset, declared: &[Declared], rules: &Rules) {
-    if asset.id.kind == AssetKind::Secret {
-        asset.issues.push(Issue::Secret);
-        return;
+    match asset.id.kind {
+        AssetKind::Secret => return asset.issues.push(Issue::Secret),
+        // People are not approved, and belong to nobody.
+        AssetKind::User => return,
+        _ => {}
     }
     // A row with the whole name comes before a pattern; a forbidding one before an approving one.
     let found = declared

@@ -150,11 +150,13 @@ fn rule(asset: &Asset) -> &'static str {
         AssetKind::Package => "new-package",
         AssetKind::Model | AssetKind::ModelFile => "new-model",
         AssetKind::ToolServer => "new-tool-server",
+        AssetKind::Tool => "new-tool",
         AssetKind::Image => "new-image",
         AssetKind::Agent => "new-agent",
         AssetKind::Instructions | AssetKind::Skill => "new-instructions",
         AssetKind::Service | AssetKind::Endpoint | AssetKind::LocalServer => "new-service",
         AssetKind::Secret => "secret",
+        AssetKind::User => "user",
     }
 }
 

@@ -4,11 +4,13 @@
 //! paths -> walk (parallel) -+
 //! logs  -> unpack -> lines  +-> cordon_inventory::Inventory -> marks, drift
 //! homes -> known places ----+
+//! a gateway's records ------+
 //! ```
 //! What always holds: files are read, never run; nothing is connected to; in trees symbolic links are passed over, and
 //! everywhere what is no file; a file over its kind's limit is named in a note and not read. A known place on a machine
 //! may itself be a link to a file, as people keep their settings. What it does not do: print; `cli` does.
 
+mod gateway;
 mod logs;
 mod machine;
 #[cfg(test)]
@@ -40,6 +42,8 @@ pub struct ScanOptions {
     pub machine: Option<PathBuf>,
     /// Also look which known ports listen.
     pub ports: bool,
+    /// The data directory of a gateway: what its records show, and what its files declare.
+    pub gateway: Option<PathBuf>,
     /// Bills of materials (CycloneDX, SPDX): what they list is seen.
     pub boms: Vec<PathBuf>,
     /// The operator's `inventory.toml`.
@@ -181,7 +185,7 @@ impl Shared {
 /// When the operator's own files (declared, baseline) have problems, or a path that was named is not there. What is
 /// within the trees and cannot be read is a note.
 pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<Scanned, AppError> {
-    let (declared, agents) = match &options.declared {
+    let (own, agents) = match &options.declared {
         Some(path) => {
             let text = own_file(path)?;
             let assets = declared(&text).map_err(|problems| within(problems, path))?;
@@ -207,6 +211,12 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         machine::look(root, options.ports, &shared);
     }
     bills(&options.boms, &shared)?;
+    let mut declared = match &options.gateway {
+        Some(root) => gateway::look(root, &shared)?,
+        None => Vec::new(),
+    };
+    // Of rows that mean the same, the last one counts: the operator's word on it.
+    declared.extend(own);
     let mut usage = Usage::default();
     let logs = logs::read_all(options, &mut usage, &shared, progress)?;
     if usage.beyond > 0 {

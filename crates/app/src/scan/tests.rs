@@ -16,6 +16,7 @@ fn options() -> ScanOptions {
         no_ignore: false,
         threads: 2,
         packages: false,
+        gateway: None,
         boms: Vec::new(),
         least: 400,
         dormant_days: 90,

@@ -45,6 +45,7 @@ fn options(paths: &[&Path]) -> ScanOptions {
     ScanOptions {
         paths: paths.iter().map(|p| (*p).to_owned()).collect(),
         logs: Vec::new(),
+        gateway: None,
         boms: Vec::new(),
         format: None,
         machine: None,

@@ -19,6 +19,10 @@ pub(crate) struct Scan {
     /// Bills of materials (CycloneDX or SPDX, JSON): what they list is seen. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) bom: Vec<PathBuf>,
+    /// What the gateway of the data directory (`--data-dir`) has seen: agents, models, tools, servers, providers, users;
+    /// and what its config and manifests declare.
+    #[arg(long)]
+    pub(crate) gateway: bool,
     /// Look at the known places of MCP clients, skills and models in every home directory.
     #[arg(long)]
     pub(crate) machine: bool,

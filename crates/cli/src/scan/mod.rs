@@ -15,11 +15,11 @@ use cordon_inventory::Issue;
 use cordon_inventory::logs::{ColumnMap, Format};
 use cordon_types::Clock as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(crate) fn scan(options: &Scan) -> anyhow::Result<ExitCode> {
-    let asked = asked(options)?;
+pub(crate) fn scan(root: &Path, options: &Scan) -> anyhow::Result<ExitCode> {
+    let asked = asked(root, options)?;
     let scanned = cordon_app::scan::scan(&asked, &output::progress)?;
     output::progress("");
     if let Some(path) = &options.out {
@@ -51,7 +51,7 @@ fn new_file(path: &PathBuf) -> anyhow::Result<std::io::BufWriter<std::fs::File>>
     Ok(std::io::BufWriter::new(options.open(path).with_context(|| path.display().to_string())?))
 }
 
-fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
+fn asked(root: &Path, options: &Scan) -> anyhow::Result<ScanOptions> {
     let format = match (&options.log_format, &options.csv_map) {
         (_, Some(map)) => Some(Format::Csv(ColumnMap::parse(map).map_err(|e| anyhow!("--csv-map: {e}"))?)),
         (Some(name), None) => Some(
@@ -61,7 +61,8 @@ fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
         (None, None) => None,
     };
     let machine = options.machine || options.ports;
-    let nothing = options.paths.is_empty() && options.logs.is_empty() && options.bom.is_empty() && !machine;
+    let named = machine || options.gateway || !options.logs.is_empty() || !options.bom.is_empty();
+    let nothing = options.paths.is_empty() && !named;
     Ok(ScanOptions {
         // Without anything named, the folder one stands in.
         paths: if nothing { vec![PathBuf::from(".")] } else { options.paths.clone() },
@@ -74,6 +75,7 @@ fn asked(options: &Scan) -> anyhow::Result<ScanOptions> {
         no_ignore: options.no_ignore,
         threads: options.threads,
         packages: false,
+        gateway: options.gateway.then(|| root.to_owned()),
         boms: options.bom.clone(),
         least: options.min_confidence,
         dormant_days: options.dormant_days,

@@ -80,6 +80,10 @@ fn row(asset: &Asset, out: &mut dyn Write) -> Result<()> {
     for risk in all(Attribute::Risk) {
         writeln!(out, "  {:<12} ! {}", "", risk.value)?;
     }
+    let agents: Vec<&str> = all(Attribute::Agent).map(|v| v.value.as_str()).collect();
+    if let Some(used) = asset.used.as_ref().filter(|_| !agents.is_empty()) {
+        writeln!(out, "  {:<12} by {} ({} requests)", "", clip(&agents.join(", "), 60), used.requests)?;
+    }
     if let Some(instead) = asset.instead.as_ref().filter(|_| asset.mark == Some(Mark::Shadow)) {
         writeln!(out, "  {:<12} instead: {instead}", "")?;
     }

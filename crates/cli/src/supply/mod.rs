@@ -142,6 +142,7 @@ fn packages(now: u64) -> ScanOptions {
         ports: false,
         declared: None,
         baseline: None,
+        gateway: None,
         boms: Vec::new(),
         no_ignore: false,
         threads: 0,

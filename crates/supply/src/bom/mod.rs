@@ -198,7 +198,7 @@ fn of_asset(asset: &Asset, known: &BTreeSet<(Ecosystem, String)>) -> Option<Part
         AssetKind::Image => Kind::Container,
         AssetKind::Instructions | AssetKind::Skill => Kind::File,
         AssetKind::Package => Kind::Library,
-        AssetKind::Secret => return None,
+        AssetKind::Tool | AssetKind::Secret | AssetKind::User => return None,
     };
     let mut part = Part::new(kind, asset.name.clone());
     let package = match asset.id.kind {
