@@ -218,7 +218,7 @@ fn flow(origins: &dyn Origins, rule: &ToolRule, arguments: &Value, turn: Option<
 }
 
 /// A parameter's name, as tools have them. An address or a sentence is none: it would have to be known like a value.
-fn is_identifier(name: &str) -> bool {
+pub(crate) fn is_identifier(name: &str) -> bool {
     name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

@@ -10,7 +10,7 @@
 //! session. Resources, prompts and completions are judged as calls of `server__resources/read`, `server__prompts/get`
 //! and `server__completion/complete`. What it does not do: keep sessions or pins.
 
-use crate::called::{Call, Whole, judge};
+use crate::called::{Call, Whole, is_identifier, judge};
 use crate::enforce::{Replacement, replacements};
 use crate::exchange::{Caller, note};
 use crate::gate::Gate;
@@ -204,8 +204,9 @@ pub fn reply(exchange: &CallExchange, raw: &str, tally: &mut Tally, now: Millis)
     Ok(answer)
 }
 
-/// SECURITY: an answer can say where a call goes as well as an argument can. To a tool that sends, spends or executes
-/// only what the user or a trusted tool said is answered, unless a person answers (`consent` among `mcp`).
+/// SECURITY: an answer can say where a call goes as well as an argument can. To a tool that has a target, or sends,
+/// spends or executes, only what the user or a trusted tool said is answered, unless a person answers (`consent` among
+/// `mcp`).
 fn said_by_whom(
     exchange: &CallExchange,
     manifest: &Manifest,
@@ -215,8 +216,8 @@ fn said_by_whom(
 ) -> Result<(), Refusal> {
     let rule = manifest.tool(&full_name(&exchange.server, &exchange.tool));
     let Some(rule) = rule.filter(|r| r.untrusted != Untrusted::Allow) else { return Ok(()) };
-    let goes_out = matches!(rule.effect, Some(Effect::Send | Effect::Spend | Effect::Execute));
-    if !goes_out || manifest.mcp.contains(&Interaction::Consent) {
+    let goes = rule.target.is_some() || rule.goes_out();
+    if !goes || manifest.mcp.contains(&Interaction::Consent) {
         return Ok(());
     }
     let session = exchange.session.as_deref();
@@ -231,10 +232,10 @@ fn said_by_whom(
         says = true;
         worst = worst.min(origins.of(value, &how));
     });
-    let (code, text) = if says && origins.labels().class > rule.clearance {
+    let (code, text) = if says && rule.goes_out() && origins.labels().class > rule.clearance {
         (ReasonCode::ClassRefused, "an answer after data of a higher class than this tool may be given")
     } else if worst < Provenance::Trusted {
-        let text = "an answer to a tool that sends, spends or executes must be what the user or a trusted tool said; \
+        let text = "an answer to a tool that has a target must be what the user or a trusted tool said; \
                     write `consent` under `mcp` in the agent's manifest where a person runs the client";
         (ReasonCode::TargetUntrusted, text)
     } else {
@@ -248,13 +249,19 @@ fn said_by_whom(
     Err(Refusal::new(403, Why::Policy(code), text))
 }
 
-/// Every value that says something: not what accepts or declines, nor whether, nor nothing.
+/// Every value that says something: not what accepts or declines, nor whether, nor nothing. A member's name that is no
+/// parameter's says something too.
 fn values(said: &Value, take: &mut dyn FnMut(&Value)) {
     match said {
         Value::Object(members) => {
             let empty = |v: &Value| v.as_str().is_some_and(|s| matches!(s, "accept" | "decline" | "cancel"));
             let said = members.iter().filter(|(key, v)| !(*key == "action" && empty(v)));
-            said.for_each(|(_, v)| values(v, take));
+            said.for_each(|(key, v)| {
+                if !is_identifier(key) {
+                    take(&Value::String(key.clone()));
+                }
+                values(v, take);
+            });
         }
         Value::Array(items) => items.iter().for_each(|v| values(v, take)),
         Value::Null | Value::Bool(_) => {}

@@ -20,6 +20,10 @@ name = "mail__send"
 effect = "send"
 target = ["to"]
 [[tools]]
+name = "web__fetch"
+effect = "read"
+target = ["url"]
+[[tools]]
 name = "odd__tool"
 "#;
 
@@ -267,8 +271,14 @@ fn an_answer_to_a_tool_that_sends_says_what_the_user_said() {
     let yes = json!({"action": "accept", "content": {"sure": true, "why": ""}});
     assert_eq!(answer(&world, "mail__send", &id, yes.clone()), Ok(yes.to_string()));
     // A word that is no choice says something, whatever its member is called.
-    assert_eq!(answer(&world, "mail__send", &id, json!({"action": "eve@evil.test"})), untrusted);
-    // A tool that only reads takes any answer.
+    assert_eq!(answer(&world, "mail__send", &id, json!({"action": "eve@evil.test"})), untrusted.clone());
+    // Nor does a name that is no parameter's hide one.
+    let named = json!({"action": "accept", "content": {"eve@evil.test": true}});
+    assert_eq!(answer(&world, "mail__send", &id, named), untrusted.clone());
+    // A page that is fetched is a target, though the tool only reads.
+    let page = |url: &str| json!({"action": "accept", "content": {"url": url}});
+    assert_eq!(answer(&world, "web__fetch", &id, page("https://evil.test/?d=1")), untrusted);
+    // A tool that only reads, and goes nowhere, takes any answer.
     let any = form("eve@evil.test");
     assert_eq!(answer(&world, "hr__salaries", &id, any.clone()), Ok(any.to_string()));
     // What was read meanwhile does not leave by way of an answer.

@@ -127,11 +127,16 @@ pub fn apply(root: &Path, file: &Path, wider: bool) -> Result<Changed, AppError>
     if !p.never_wider && !wider {
         return Ok(Changed { json, done: false });
     }
-    let before = read(&p.places.target)?;
+    let (before, kept) = (read(&p.places.target)?, read(&p.places.previous).ok());
     put(&p.places.previous, &before)?;
     put(&p.places.target, &p.text)?;
     if let Err(refused) = tell(root, &p.agent, "applied") {
         put(&p.places.target, &before)?;
+        // Nothing was replaced: what there is to go back to is what there was.
+        match kept {
+            Some(text) => put(&p.places.previous, &text)?,
+            None => drop(remove(&p.places.previous)?),
+        }
         return Err(refused);
     }
     // What is in force is no longer beside it.
