@@ -13,7 +13,7 @@ use cordon_ledger::{
     CallJudged, Decision, FindingCount, Finish, Intent, Judged, Linkable, Name, Outcome, Record,
 };
 use cordon_policy::{Call, Prompt, ToolUsed, Used};
-use cordon_types::{AgentId, Class, Feature, FindingKind, Guard, Millis, SpanKind};
+use cordon_types::{AgentId, Class, Feature, FindingKind, Guard, Millis, Operation, SpanKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Most exchanges that wait for their outcome; the oldest is counted as it is when there are more.
@@ -214,6 +214,10 @@ impl<'n> Fold<'n> {
         let this = self.agents.entry(agent.clone()).or_default();
         this.first = Some(this.first.map_or(r.at, |f| f.min(r.at)));
         this.last = Some(this.last.map_or(r.at, |l| l.max(r.at)));
+        // Asking how a task stands is no further use of the tool whose call it is.
+        if r.operation == Operation::Tasks {
+            return;
+        }
         let what = match (&r.call, &r.model) {
             (Some(call), _) => {
                 let entry = entry(&agent, &r.judged);

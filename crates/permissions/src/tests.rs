@@ -345,3 +345,21 @@ proptest! {
         prop_assert!(!smaller.features.contains(&Feature::WebSearch));
     }
 }
+
+#[test]
+fn how_a_task_stands_is_no_use() {
+    let mut log = Log::new();
+    let made = log.call("get_x", true, Decision::Allowed);
+    log.end(made, None, Vec::new());
+    for _ in 0..3 {
+        let asked = log.call("get_x", true, Decision::Allowed);
+        if let Some(Record::Intent(intent)) = log.records.last_mut() {
+            intent.operation = Operation::Tasks;
+            (intent.labels, intent.judged.policies) = (None, Vec::new());
+        }
+        log.end(asked, None, Vec::new());
+    }
+    let used = log.fold();
+    assert_eq!(seen(&used, "get_x").uses(), 1);
+    assert_eq!(used.calls.len(), 1, "nothing to replay that nobody decided");
+}

@@ -13,6 +13,7 @@ use cordon_ledger::{Decision, Filter, Record, show};
 use cordon_store::volume::FileVolume;
 use cordon_supply::Ecosystem;
 use cordon_supply::osv::Package;
+use cordon_types::Operation;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -77,10 +78,10 @@ pub(super) fn used(
     let filter = Filter { from: Some(from), ..Filter::default() };
     for shown in show(&volume, &key, &filter)? {
         let Some(Record::Intent(intent)) = shown?.record else { continue };
-        let called = intent
-            .call
-            .as_ref()
-            .is_some_and(|_| matches!(intent.judged.decision, Decision::Allowed | Decision::Observed));
+        // Asking how a task stands is no further call.
+        let called = intent.call.is_some()
+            && intent.operation != Operation::Tasks
+            && matches!(intent.judged.decision, Decision::Allowed | Decision::Observed);
         let server = intent.upstream.as_ref().and_then(|id| by_id.get(id.as_str()));
         let Some(server) = server.filter(|_| called) else { continue };
         let package = &server.package;
