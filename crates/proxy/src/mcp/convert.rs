@@ -1,7 +1,7 @@
 //! A server's answer as the client may have it: judged, in the client's revision, with URIs that lead back.
 
 use crate::mcp::target::map_uris;
-use cordon_pipeline::hands::{self, CallExchange};
+use cordon_pipeline::hands::{self, CallExchange, TextEdits};
 use cordon_pipeline::{Refusal, Tally};
 use cordon_types::Millis;
 use cordon_wire::json::{Doc, Kind};
@@ -41,6 +41,16 @@ pub(crate) fn pass_over(read: &mut Texts, node: Option<u32>) {
     read.strings.retain(|t| Some(t.node) != node);
 }
 
+/// What is to stand in the place of what may not pass.
+fn replace(doc: Doc<'_>, read: &Texts, changed: TextEdits, edits: &mut Edits) -> Result<(), Refusal> {
+    for (at, ranges) in changed {
+        if let Some(text) = read.strings.get(at) {
+            edits.text(doc, text.node, ranges).map_err(Refusal::from_wire)?;
+        }
+    }
+    Ok(())
+}
+
 /// Judges a result and renders it. `tally` is filled either way.
 pub(crate) fn result(
     exchange: &CallExchange,
@@ -65,11 +75,7 @@ pub(crate) fn result(
             map_uris(doc, node, &exchange.server, &mut edits);
         }
     }
-    for (at, ranges) in changed {
-        if let Some(text) = read.strings.get(at) {
-            edits.text(doc, text.node, ranges).map_err(Refusal::from_wire)?;
-        }
-    }
+    replace(doc, &read, changed, &mut edits)?;
     if let Some(handle) = to.handle {
         edits.set(doc, body, "taskId", string(handle));
     }
@@ -131,11 +137,7 @@ pub(crate) fn inspected(
     let Some(body) = message.body() else { return Ok("{}".to_owned()) };
     let changed = hands::result(exchange, read, tally, now)?;
     let mut edits = Edits::default();
-    for (at, ranges) in changed {
-        if let Some(text) = read.strings.get(at) {
-            edits.text(doc, text.node, ranges).map_err(Refusal::from_wire)?;
-        }
-    }
+    replace(doc, read, changed, &mut edits)?;
     more(message, body, &mut edits);
     Ok(told(exchange, render(doc, body, &edits), now))
 }

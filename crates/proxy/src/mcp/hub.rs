@@ -203,14 +203,11 @@ impl Hub {
     /// Keeps what a call became; the handle for its caller. `None` when there are too many.
     pub(crate) fn keep_task(&self, entropy: &dyn Entropy, task: Task) -> Option<String> {
         let mut all = lock(&self.tasks);
+        let now = Instant::now();
+        all.retain(|_, t| t.until > now);
         let of_key = all.values().filter(|t| t.key == task.key).count();
         if all.len() >= MAX_TASKS || of_key >= MAX_TASKS_OF_KEY {
-            let now = Instant::now();
-            all.retain(|_, t| t.until > now);
-            let of_key = all.values().filter(|t| t.key == task.key).count();
-            if all.len() >= MAX_TASKS || of_key >= MAX_TASKS_OF_KEY {
-                return None;
-            }
+            return None;
         }
         let handle = token(entropy);
         all.insert(handle.clone(), Arc::new(task));
