@@ -46,6 +46,13 @@ pub(crate) struct Check {
     /// End with 3 when there is such a thing. May be repeated or parted by commas.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// What is written of the answer, and how trees are walked.
+#[derive(Args)]
+pub(crate) struct How {
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -113,21 +120,8 @@ pub(crate) struct Gate {
     /// Rules that warn and do not fail (`new-package`, `vulnerable`, ...). May be repeated or parted by commas.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) warn: Vec<String>,
-    /// Print JSON lines.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Also write SARIF 2.1.0 to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) sarif: Option<PathBuf>,
-    /// Also write JUnit XML to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
-    /// Read also what ignore files leave out.
-    #[arg(long)]
-    pub(crate) no_ignore: bool,
-    /// Threads that walk; 0 for as many as there are cores.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) threads: usize,
+    #[command(flatten)]
+    pub(crate) how: How,
 }
 
 /// How grave an advisory is.

@@ -26,8 +26,8 @@ pub(crate) fn gate(root: &Path, options: &Gate) -> anyhow::Result<ExitCode> {
             paths: if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() },
             declared: options.declared.clone(),
             baseline: options.base.clone(),
-            no_ignore: options.no_ignore,
-            threads: options.threads,
+            no_ignore: options.how.no_ignore,
+            threads: options.how.threads,
             packages: options.advisories,
             ..packages(now)
         },
@@ -43,8 +43,13 @@ pub(crate) fn gate(root: &Path, options: &Gate) -> anyhow::Result<ExitCode> {
     };
     let gated = supply::gate(root, &asked, &output::progress)?;
     output::progress("");
-    files::reports(&gated.entries, "cordon gate", options.sarif.as_deref(), options.junit.as_deref())?;
-    told(&gated, options.json, now);
+    files::reports(
+        &gated.entries,
+        "cordon gate",
+        options.how.sarif.as_deref(),
+        options.how.junit.as_deref(),
+    )?;
+    told(&gated, options.how.json, now);
     if let Some(about) = gated.about.as_ref().filter(|a| a.days_old(now) > options.stale_days) {
         say_stale(about, now);
     }

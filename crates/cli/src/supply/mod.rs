@@ -98,8 +98,8 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
         scan: ScanOptions {
             paths: if nothing { vec![PathBuf::from(".")] } else { options.paths.clone() },
             machine: options.machine.then(|| options.root.clone()),
-            no_ignore: options.no_ignore,
-            threads: options.threads,
+            no_ignore: options.how.no_ignore,
+            threads: options.how.threads,
             boms: options.bom.clone(),
             ..packages(now)
         },
@@ -109,13 +109,18 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
     let checked = supply::check(root, &question, &output::progress)?;
     output::progress("");
     let stale = checked.about.days_old(now) > options.stale_days;
-    if options.json {
+    if options.how.json {
         show::lines(&checked, stale, now);
     } else {
         show::table(&checked, options.used_days, now);
     }
     let entries: Vec<Entry> = checked.found.iter().map(show::entry).collect();
-    files::reports(&entries, "cordon advisories", options.sarif.as_deref(), options.junit.as_deref())?;
+    files::reports(
+        &entries,
+        "cordon advisories",
+        options.how.sarif.as_deref(),
+        options.how.junit.as_deref(),
+    )?;
     if stale {
         say_stale(&checked.about, now);
     }
