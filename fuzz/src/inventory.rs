@@ -139,7 +139,10 @@ pub fn scan_logs(data: &[u8]) {
 /// The operator's file, a baseline, a list for the catalogue, the kernel's table.
 pub fn scan_own(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(declared) = cordon_inventory::declared(&text) {
+    if let (Ok(declared), Ok(offers)) = (cordon_inventory::declared(&text), cordon_inventory::offers(&text)) {
+        if let Some(note) = cordon_inventory::Note::about("deepseek", &declared, &offers) {
+            assert!(!note.html().contains("<script") && note.mail().matches("\r\n\r\n").count() >= 1);
+        }
         let _ = Inventory::new(Vec::new(), &Usage::default(), &declared, &rules());
     }
     if let Ok(agents) = cordon_inventory::agents(&text) {

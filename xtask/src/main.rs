@@ -79,10 +79,10 @@ fn task(task: Task) -> anyhow::Result<()> {
             let mut build = run::cargo();
             build.args(["build", "--release", "--package", "cordon"]);
             run::command(build)?;
-            if let Some(("agentdojo", options)) =
-                arguments.split_first().map(|(name, options)| (name.as_str(), options))
-            {
-                return agentdojo(options);
+            match arguments.split_first().map(|(name, options)| (name.as_str(), options)) {
+                Some(("agentdojo", options)) => return agentdojo(options),
+                Some(("catalogue", lists)) => return catalogue(lists),
+                _ => {}
             }
             let mut command = run::cargo();
             command.args(["run", "--release", "--package", "cordon-bench", "--"]).args(arguments);
@@ -90,6 +90,13 @@ fn task(task: Task) -> anyhow::Result<()> {
         }
         Task::Fuzz { seconds } => suite::fuzz(seconds),
     }
+}
+
+/// Recall and false positives of the catalogue of AI services; the lists are given.
+fn catalogue(lists: &[String]) -> anyhow::Result<()> {
+    let mut command = run::program("python3");
+    command.arg("bench/catalogue/run.py").args(lists);
+    run::command(command)
 }
 
 /// AgentDojo's tasks and attacks, as MCP servers behind Cordon.

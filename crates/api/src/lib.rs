@@ -23,6 +23,8 @@
 //! POST /cordon/v1/manifests/{agent}/{applied|rolled_back|staged|unstaged}  takes files over that the owner put down
 //! GET  /cordon/v1/posture[/{framework}[/since-review]]
 //! POST /cordon/v1/posture/reviews     {"by"} -> the review's record
+//! POST /cordon/v1/shadow/links        {"service","text","person","hours"} -> a link's token
+//! POST /cordon/v1/shadow/acknowledgements  {"service","text","person"} -> the record
 //! GET  /cordon/v1/audit/epochs        POST: begin the next
 //! POST /cordon/v1/audit/erase         {"epoch"} or {"record"} or {"before"}
 //! GET  /cordon/v1/audit/holds         POST {"from","to","agent","request"}; DELETE .../{number}
@@ -40,11 +42,13 @@ mod kills;
 mod manifests;
 mod pins;
 mod posture;
+mod shadow;
 mod shape;
 
 pub use audit::{AuditOrder, HoldScope, Refused};
 pub use manifests::{ManifestChange, NotTaken};
 pub use pins::PinOrder;
+pub use shadow::ShadowOrder;
 pub use shape::{Reply, Request};
 
 use cordon_approvals::{Desk, Event};
@@ -124,6 +128,11 @@ pub trait Runtime: Send + Sync {
     fn staged(&self) -> serde_json::Value {
         manifests::nothing_staged()
     }
+    /// Makes a link by which a person acknowledges the note about a service, or records that they did.
+    fn shadow(&self, order: &ShadowOrder) -> Result<serde_json::Value, Refused> {
+        let _ = order;
+        pins::nowhere()
+    }
     /// Shows what tool servers declare, and approves it. May wait for servers.
     fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {
         let _ = (by, order);
@@ -184,7 +193,8 @@ impl Admin {
             (method, ["approvals", rest @ ..]) => self.approvals(by, method, rest, request.body),
             ("GET", ["posture", rest @ ..]) => self.posture(rest),
             ("POST", ["posture", "reviews"]) => self.review(by, request.body),
-            (_, ["status" | "reload" | "keys" | "kills" | "posture", ..]) => Reply::wrong_method(),
+            ("POST", ["shadow", what]) => self.shadow(what, request.body),
+            (_, ["status" | "reload" | "shadow" | "keys" | "kills" | "posture", ..]) => Reply::wrong_method(),
             _ => Reply::not_found(),
         }
     }

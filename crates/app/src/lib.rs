@@ -27,6 +27,7 @@ mod reload;
 pub mod run;
 mod runtime;
 pub mod scan;
+pub mod shadow;
 mod settings;
 pub mod signals;
 pub mod supply;

@@ -321,6 +321,7 @@ impl Parts {
             buffered: AtomicUsize::new(0),
             commit: loaded.config.ledger.commit,
             user_digest: Arc::new(user_digest(*users)),
+            links: cordon_proxy::acknowledge::Links::default(),
         });
         Ok(Self { shared, lasting, registry, volume, signal, draining, epoch_begun })
     }

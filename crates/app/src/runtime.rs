@@ -125,6 +125,10 @@ impl Runtime for Live {
         self.custodian.order(by, order)
     }
 
+    fn shadow(&self, order: &cordon_api::ShadowOrder) -> Result<serde_json::Value, Refused> {
+        crate::shadow::order(&self.shared, order)
+    }
+
     fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {
         self.pins.order(&self.shared, by, order)
     }

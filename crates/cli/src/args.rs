@@ -114,6 +114,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::scan::Catalogue,
     },
+    /// Notes about services that are not approved: what to use instead, and who acknowledged it.
+    Shadow {
+        #[command(subcommand)]
+        command: crate::shadow::Shadow,
+    },
     /// Known vulnerabilities: import OSV data, and look up every package that is there.
     Advisories {
         #[command(subcommand)]

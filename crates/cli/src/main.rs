@@ -24,6 +24,7 @@ mod records;
 mod scan;
 mod serve;
 mod servers;
+mod shadow;
 mod supply;
 mod witness;
 
@@ -73,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::audit(&root, &command),
         Command::Scan(options) => scan::scan(&root, &options),
         Command::Catalogue { command } => scan::catalogue(&command),
+        Command::Shadow { command } => shadow::shadow(&root, &command),
         Command::Advisories { command } => supply::advisories(&root, &command),
         Command::Bom(options) => supply::bom(&options),
         Command::Gate(options) => supply::gate(&root, &options),

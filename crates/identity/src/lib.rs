@@ -10,6 +10,7 @@
 //! What it deliberately does not do: I/O (the traits here are implemented by `store`), read a clock or randomness
 //! (both are passed in), decide what a principal may do (`policy` does).
 
+pub mod acknowledge;
 pub mod auth;
 pub mod key;
 pub mod keyring;

@@ -11,6 +11,10 @@
 //! review = 2027-01-31
 //! instead = "the gateway's model `main`"
 //!
+//! [[instead]]                # see `offer`
+//! sort = "chat"
+//! offer = "the gateway's model `main`"
+//!
 //! [[agent]]
 //! name = "support-bot"       # as its manifest names it
 //! hosts = ["10.0.5.17", "bots.example.com", "10.0.6.0/24"]   # where it runs, as logs name clients
@@ -62,6 +66,8 @@ struct File {
     asset: Vec<Row>,
     #[serde(default)]
     agent: Vec<AgentRow>,
+    #[serde(default)]
+    instead: Vec<crate::offer::Row>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +158,14 @@ fn file(text: &str) -> Result<File, Problems> {
         let place = place(text, error.span());
         Problems(vec![Problem::new(place, error.message(), "docs/scan.md shows the file")])
     })
+}
+
+/// Reads what to offer in place of what is not approved.
+///
+/// # Errors
+/// Every problem at once, each with its place.
+pub fn offers(text: &str) -> Result<Vec<crate::Offer>, Problems> {
+    crate::offer::read(file(text)?.instead)
 }
 
 /// Reads where agents run.
@@ -250,7 +264,7 @@ impl Declared {
 }
 
 /// `*` stands for any run of characters; case does not count.
-fn wild(pattern: &str, text: &str) -> bool {
+pub(crate) fn wild(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };

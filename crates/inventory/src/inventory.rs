@@ -130,6 +130,9 @@ pub struct Asset {
     /// What to offer in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
+    /// Whom to ask about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
     /// What is not in order.
     pub issues: Vec<Issue>,
 }
@@ -307,6 +310,24 @@ impl Inventory {
         }
     }
 
+    /// Says of each service that is not approved what to use instead and whom to ask, where its own row does not.
+    pub fn offer(&mut self, offers: &[crate::Offer]) {
+        let shadow = |a: &&mut Asset| a.mark == Some(Mark::Shadow) && a.id.kind == AssetKind::Service;
+        for asset in self.assets.iter_mut().filter(shadow) {
+            let sorts: Vec<&str> = asset
+                .attributes
+                .get(&Attribute::Sort)
+                .into_iter()
+                .flatten()
+                .map(|v| v.value.as_str())
+                .collect();
+            if let Some(offer) = crate::offer::find(offers, &asset.id.key, &asset.name, &sorts) {
+                asset.instead = asset.instead.take().or_else(|| Some(offer.offer.clone()));
+                asset.contact.clone_from(&offer.contact);
+            }
+        }
+    }
+
     /// How many assets have each issue.
     #[must_use]
     pub fn issues(&self) -> BTreeMap<Issue, u64> {
@@ -334,6 +355,7 @@ fn empty(id: AssetId, name: String) -> Asset {
         data_class: None,
         review: None,
         instead: None,
+        contact: None,
         issues: Vec::new(),
     }
 }

@@ -18,14 +18,19 @@ pub mod drift;
 pub mod inventory;
 pub mod logs;
 pub mod machine;
+pub mod note;
+pub mod offer;
 pub mod weights;
 
 #[cfg(test)]
 mod inventory_tests;
 
-pub use declared::{AgentHosts, Declared, Status, agents, declared};
+pub use declared::{AgentHosts, Declared, Status, agents, declared, offers};
 pub use drift::{Baseline, BaselineError, Drift};
 pub use inventory::{Asset, ClientUse, Inventory, Issue, Mark, Rules, Use};
+
+pub use note::Note;
+pub use offer::Offer;
 
 pub use asset::{AssetId, AssetKind, Attribute, Basis, Evidence, Sighting, Sink, Source};
 

@@ -7,6 +7,7 @@
 //! What always holds: no answer leaves before its outcome is durable; a dropped exchange still leaves an outcome;
 //! a panic in one request ends that request, closed. What it does not do: decide anything about content.
 
+pub mod acknowledge;
 mod advise;
 mod body;
 mod busy;

@@ -47,6 +47,18 @@ pub(crate) fn mcp_done(id: RequestId) -> Response<OutBody> {
     build(head(200, "application/json", Dialect::Mcp, id), OutBody::Whole(None))
 }
 
+/// A page for people. SECURITY: it runs nothing, loads nothing, stands in no frame, and tells nobody its address.
+pub(crate) fn page(status: u16, id: RequestId, body: String) -> Response<OutBody> {
+    let builder = head(status, "text/html; charset=utf-8", Dialect::OpenaiChat, id)
+        .header(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        )
+        .header(header::REFERRER_POLICY, "no-referrer")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    build(builder, OutBody::Whole(Some(body.into())))
+}
+
 /// A refusal.
 pub(crate) fn refusal(dialect: Dialect, id: RequestId, refusal: &Refusal) -> Response<OutBody> {
     let mut builder = head(refusal.status, "application/json", dialect, id);

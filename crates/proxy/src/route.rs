@@ -18,6 +18,8 @@ pub(crate) enum Route {
     Mcp(Option<ServerId>),
     /// What the tool endpoint of all servers, or of one, is as a protected resource.
     Resource(Option<ServerId>),
+    /// The note about a service was read: the form, and what it sends.
+    Acknowledge,
     /// Liveness.
     Health,
     /// Readiness.
@@ -54,6 +56,13 @@ pub(crate) fn find(
             (false, _) => Err(NoRoute::Method("GET")),
             (true, None | Some("")) => Ok(Route::Resource(server)),
             _ => Err(NoRoute::Query),
+        };
+    }
+    if path == crate::acknowledge::PATH {
+        return match (method, query) {
+            (&Method::GET, Some(_)) | (&Method::POST, None | Some("")) => Ok(Route::Acknowledge),
+            (&Method::GET | &Method::POST, _) => Err(NoRoute::Query),
+            _ => Err(NoRoute::Method("GET, POST")),
         };
     }
     let (route, wants) = match path {

@@ -98,6 +98,10 @@ async fn answer(
             return Ok(respond::json(200, dialect, id, body.into()));
         }
         (Ok(Route::Resource(_)), None) => Err(NoRoute::Path),
+        (Ok(Route::Acknowledge), _) => {
+            addressed(shared, &parts)?;
+            return Ok(crate::acknowledge::answer(shared, id, &parts, body).await);
+        }
         (route, _) => route,
     };
     let admitted = admit(shared, id, &parts, &route).await;
@@ -134,7 +138,7 @@ async fn answer(
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
-        Ok(Route::Health | Route::Ready | Route::Resource(_)) => Err(Refusal::internal()),
+        Ok(Route::Health | Route::Ready | Route::Resource(_) | Route::Acknowledge) => Err(Refusal::internal()),
     }
 }
 

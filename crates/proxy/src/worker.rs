@@ -99,6 +99,8 @@ pub struct Shared {
     pub commit: bool,
     /// The pseudonym that stands for a user.
     pub user_digest: Arc<dyn Fn(&str) -> Digest + Send + Sync>,
+    /// Links to acknowledge notes: which were used, how many come.
+    pub links: crate::acknowledge::Links,
 }
 
 impl Shared {

@@ -21,7 +21,7 @@ use crate::error::AppError;
 use cordon_inventory::asset::legible;
 use cordon_inventory::code::{Dependency, FileKind, dependencies};
 use cordon_inventory::logs::{Counts, Format, Usage};
-use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, agents, declared};
+use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, agents, declared, offers};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -185,13 +185,14 @@ impl Shared {
 /// When the operator's own files (declared, baseline) have problems, or a path that was named is not there. What is
 /// within the trees and cannot be read is a note.
 pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<Scanned, AppError> {
-    let (own, agents) = match &options.declared {
+    let (own, agents, offers) = match &options.declared {
         Some(path) => {
             let text = own_file(path)?;
             let assets = declared(&text).map_err(|problems| within(problems, path))?;
-            (assets, agents(&text).map_err(|problems| within(problems, path))?)
+            let hosts = agents(&text).map_err(|problems| within(problems, path))?;
+            (assets, hosts, offers(&text).map_err(|problems| within(problems, path))?)
         }
-        None => (Vec::new(), Vec::new()),
+        None => (Vec::new(), Vec::new(), Vec::new()),
     };
     let baseline = match &options.baseline {
         Some(path) => Some(
@@ -238,6 +239,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
     };
     let mut inventory = Inventory::new(found, &usage, &declared, &rules);
     inventory.mark_bypasses(&agents);
+    inventory.offer(&offers);
     let mut notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     notes.sort();
     Ok(Scanned {
@@ -284,7 +286,7 @@ fn sorted(packages: Option<Mutex<Vec<PackageAt>>>) -> Vec<PackageAt> {
 }
 
 /// A file of the operator's own.
-fn own_file(path: &Path) -> Result<String, AppError> {
+pub(crate) fn own_file(path: &Path) -> Result<String, AppError> {
     let fail = |e| AppError::file(path, "reading it", e);
     let size = std::fs::metadata(path).map_err(fail)?.len();
     if size > MAX_OWN_FILE {
@@ -293,7 +295,7 @@ fn own_file(path: &Path) -> Result<String, AppError> {
     std::fs::read_to_string(path).map_err(fail)
 }
 
-fn within(problems: cordon_types::Problems, path: &Path) -> cordon_types::Problems {
+pub(crate) fn within(problems: cordon_types::Problems, path: &Path) -> cordon_types::Problems {
     let source = path.display().to_string();
     cordon_types::Problems(problems.0.into_iter().map(|p| p.within(&source)).collect())
 }

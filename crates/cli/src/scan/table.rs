@@ -85,7 +85,8 @@ fn row(asset: &Asset, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "  {:<12} by {} ({} requests)", "", clip(&agents.join(", "), 60), used.requests)?;
     }
     if let Some(instead) = asset.instead.as_ref().filter(|_| asset.mark == Some(Mark::Shadow)) {
-        writeln!(out, "  {:<12} instead: {instead}", "")?;
+        let ask = asset.contact.as_ref().map_or_else(String::new, |c| format!("; ask {c}"));
+        writeln!(out, "  {:<12} instead: {instead}{ask}", "")?;
     }
     Ok(())
 }

@@ -84,6 +84,8 @@ fn control(r: &Control, about: &mut Vec<EvidenceId>) {
         | K::HoldLifted
         | K::Pruned => about.push(EvidenceId::Ret),
         K::PostureReview => about.push(EvidenceId::Rev),
+        // A note was read: how the rules are told, no evidence of how they are kept.
+        K::ShadowAcknowledged => {}
         K::ApprovalAsked
         | K::ApprovalAllowed
         | K::ApprovalConsented

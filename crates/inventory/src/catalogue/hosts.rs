@@ -59,7 +59,9 @@ impl ServiceKind {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         use ServiceKind as K;
         [K::Api, K::Chat, K::Coding, K::Agent, K::Image, K::Mcp, K::Productivity, K::Local]
             .into_iter()

@@ -269,6 +269,10 @@ code!(
         ManifestStaged = "manifest_staged",
         /// The manifest beside was taken away.
         ManifestUnstaged = "manifest_unstaged",
+        /// Somebody acknowledged the note about a service that is not approved: `target` is the service, `by` the
+        /// person, `snapshot` the SHA-256 of the note's text; `request` and `to` are the link's number and end, where
+        /// it came by a link.
+        ShadowAcknowledged = "shadow_acknowledged",
     }
 );
 
