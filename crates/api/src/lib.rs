@@ -131,7 +131,7 @@ pub trait Runtime: Send + Sync {
     /// Makes a link by which a person acknowledges the note about a service, or records that they did.
     fn shadow(&self, order: &ShadowOrder) -> Result<serde_json::Value, Refused> {
         let _ = order;
-        pins::nowhere()
+        shadow::nowhere()
     }
     /// Shows what tool servers declare, and approves it. May wait for servers.
     fn pins(&self, by: &Operator, order: &PinOrder) -> Result<serde_json::Value, Refused> {

@@ -3,8 +3,8 @@
 //! What always holds: the person's name becomes a pseudonym and is kept nowhere. What it does not do: sign or record;
 //! the runtime does.
 
-use crate::Admin;
 use crate::shape::{Reply, read};
+use crate::{Admin, Refused};
 use cordon_types::{Digest, UserRef};
 use serde::Deserialize;
 
@@ -35,6 +35,12 @@ struct Asked {
     hours: Option<u64>,
 }
 
+/// What a runtime without a gateway answers.
+pub(crate) fn nowhere() -> Result<serde_json::Value, Refused> {
+    let message = "no gateway runs on this data directory; start it: it signs and records".to_owned();
+    Err(Refused { status: 409, code: "not_running", message })
+}
+
 impl Admin {
     pub(crate) fn shadow(&self, what: &str, body: &[u8]) -> Reply {
         let asked: Asked = match read(body) {
@@ -53,7 +59,11 @@ impl Admin {
             return Reply::error(400, "out_of_bounds", "a link holds for 1 to 2208 hours");
         }
         let Some(text) = Digest::parse(&asked.text) else {
-            return Reply::error(400, "bad_request", "`text` is the note's SHA-256, as 64 hexadecimal digits");
+            return Reply::error(
+                400,
+                "bad_request",
+                "`text` is the note's SHA-256, as 64 hexadecimal digits",
+            );
         };
         let Ok(person) = UserRef::new(&asked.person) else {
             return Reply::error(400, "bad_name", "`person` is no name of a user, as `x-cordon-user` has it");

@@ -5,9 +5,9 @@
 use crate::data::verifier_key;
 use crate::error::AppError;
 use crate::runtime::append;
+use crate::scan::{own_file, within};
 use cordon_api::{Refused, ShadowOrder};
 use cordon_identity::acknowledge::{Link, is_service};
-use crate::scan::{own_file, within};
 use cordon_inventory::asset::legible;
 use cordon_inventory::note::is_known;
 use cordon_inventory::{Declared, Note, Offer, declared, offers};

@@ -102,7 +102,11 @@ pub(crate) fn shadow(root: &Path, command: &Shadow) -> anyhow::Result<ExitCode> 
             if *json {
                 output::json(&done);
             } else {
-                output::line(&format!("recorded: {} by {}", note.key, done["by"].as_str().unwrap_or_default()));
+                output::line(&format!(
+                    "recorded: {} by {}",
+                    note.key,
+                    done["by"].as_str().unwrap_or_default()
+                ));
             }
         }
         Shadow::List { json } => list(&acknowledgements(root)?, *json),

@@ -126,7 +126,12 @@ mod tests {
         }
         assert_eq!(key.read(&format!("{token}.00")), None);
         assert_eq!(key.read(&token.to_uppercase()), None);
-        let longest = Link { service: "a".repeat(MAX_SERVICE), until: u64::MAX, number: RequestId(u128::MAX), ..link() };
+        let longest = Link {
+            service: "a".repeat(MAX_SERVICE),
+            until: u64::MAX,
+            number: RequestId(u128::MAX),
+            ..link()
+        };
         assert_eq!(key.read(&key.sign(&longest).unwrap()), Some(longest));
     }
 

@@ -37,7 +37,8 @@ pub fn is_known(key: &str) -> bool {
 
 /// The name and the kinds of a service of the catalogue.
 fn kinds(key: &str) -> (&'static str, BTreeSet<ServiceKind>) {
-    let rows = catalogue().hosts.rows().iter().filter(|r| r.kind != ServiceKind::Mcp && slug(r.vendor) == key);
+    let rows =
+        catalogue().hosts.rows().iter().filter(|r| r.kind != ServiceKind::Mcp && slug(r.vendor) == key);
     rows.fold(("", BTreeSet::new()), |(_, mut kinds), row| {
         kinds.insert(row.kind);
         (row.vendor, kinds)

@@ -59,7 +59,11 @@ pub(crate) fn read(rows: Vec<Row>) -> Result<Vec<Offer>, Problems> {
         ] {
             let Some(text) = text else { continue };
             if text.trim().is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
-                problem(field, "is empty, too long or of several lines", "write one line of at most 1000 bytes");
+                problem(
+                    field,
+                    "is empty, too long or of several lines",
+                    "write one line of at most 1000 bytes",
+                );
             }
         }
         let sort = row.sort.as_deref().map(ServiceKind::from_name);

@@ -129,7 +129,12 @@ pub(crate) async fn answer(
         shared.links.give_back(&link);
         return told(503, id, "Not recorded", "The record could not be written. Please try again later.");
     }
-    told(200, id, "Recorded", "Thank you. It is written down that you read the note. You can close this page.")
+    told(
+        200,
+        id,
+        "Recorded",
+        "Thank you. It is written down that you read the note. You can close this page.",
+    )
 }
 
 /// The record of an acknowledgement by a link.

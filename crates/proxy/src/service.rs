@@ -138,7 +138,9 @@ async fn answer(
         Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
         Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
         Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
-        Ok(Route::Health | Route::Ready | Route::Resource(_) | Route::Acknowledge) => Err(Refusal::internal()),
+        Ok(Route::Health | Route::Ready | Route::Resource(_) | Route::Acknowledge) => {
+            Err(Refusal::internal())
+        }
     }
 }
 
