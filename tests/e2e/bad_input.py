@@ -27,6 +27,7 @@ tools = 10
 """
 TIMEOUTS = """
 header_read_seconds = 1
+idle_seconds = 6
 body_idle_seconds = 1
 body_total_seconds = 3
 upstream_head_seconds = 2
@@ -348,6 +349,24 @@ class Sizes(Abused):
             while time.monotonic() - began < 20 and wire.send(b"x-slow: 1\r\n"):
                 time.sleep(0.2)
             self.assertLess(time.monotonic() - began, 20, "slow headers were waited for")
+
+    def test_a_kept_connection(self):
+        with Wire(self.url) as wire:
+            for pause in (0, 3):
+                time.sleep(pause)
+                wire.send(request(CHAT, self.key, chat("hi")))
+                self.assertEqual(wire.answer().status, 200, "it waits for longer than for a head that has begun")
+            with self.subTest("the next head is slow"):
+                began = time.monotonic()
+                while time.monotonic() - began < 5 and wire.send(b"P"):
+                    time.sleep(0.2)
+                self.assertLess(time.monotonic() - began, 5)
+        with Wire(self.url) as wire:
+            wire.send(request(CHAT, self.key, chat("hi")))
+            self.assertEqual(wire.answer().status, 200)
+            began = time.monotonic()
+            self.assertEqual(wire.rest(), b"")
+            self.assertGreater(time.monotonic() - began, 4)
 
     def test_nothing_at_all(self):
         with Wire(self.url) as wire:

@@ -86,25 +86,32 @@ impl Connection {
 
     async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         *request.headers_mut() = self.shot.headers.clone();
-        let ready = match &mut self.sender {
-            Some(sender) => sender.ready().await.is_ok(),
-            None => false,
-        };
-        if !ready {
-            let mut sender = self.open().await?;
-            sender.ready().await?;
-            self.sender = Some(sender);
-        }
-        let Some(sender) = &mut self.sender else { bail!("no connection") };
-        match tokio::time::timeout(PATIENCE, sender.send_request(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(e)) => {
-                self.sender = None;
-                Err(e.into())
+        // A kept connection may be closed by the other side just now: what was never sent is sent on a new one, as the
+        // pools of real clients do.
+        loop {
+            let ready = match &mut self.sender {
+                Some(sender) => sender.ready().await.is_ok(),
+                None => false,
+            };
+            if !ready {
+                let mut sender = self.open().await?;
+                sender.ready().await?;
+                self.sender = Some(sender);
             }
-            Err(_) => {
-                self.sender = None;
-                bail!("no answer in {} seconds", PATIENCE.as_secs())
+            let Some(sender) = &mut self.sender else { bail!("no connection") };
+            match tokio::time::timeout(PATIENCE, sender.try_send_request(request)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(mut e)) => {
+                    self.sender = None;
+                    match e.take_message().filter(|_| ready) {
+                        Some(unsent) => request = unsent,
+                        None => return Err(e.into_error().into()),
+                    }
+                }
+                Err(_) => {
+                    self.sender = None;
+                    bail!("no answer in {} seconds", PATIENCE.as_secs())
+                }
             }
         }
     }

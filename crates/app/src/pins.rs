@@ -13,7 +13,7 @@ use cordon_api::{Operator, PinOrder, Refused};
 use cordon_approvals::{KeptPin, PinStore};
 use cordon_ledger::{Catalogue, Control, ControlKind, Digester};
 use cordon_proxy::Shared;
-use cordon_proxy::mcp::{NotPinned, Pin, PinEvent, PinKeeper, Review, Server, Transport};
+use cordon_proxy::mcp::{NotPinned, Pin, PinChange, PinEvent, PinKeeper, Review, Server, Transport};
 use cordon_tools::pins::{Change, ChangeKind, Likeness, LookAlike, Part, SignKind, ToolSet};
 use cordon_tools::show::visible;
 use cordon_types::{Millis, ServerId};
@@ -42,6 +42,7 @@ impl PinKeeper for Keeper {
             set: pin.set.canonical(),
             accepted: pin.accepted.iter().cloned().collect(),
             at: pin.at,
+            first_use: pin.first_use,
         };
         let saved = self.store.put_pin(&kept);
         if let Err(error) = &saved {
@@ -68,7 +69,7 @@ impl Keeper {
             let set = ToolSet::read(&[kept.set.as_bytes()])
                 .map_err(|p| AppError::Problems(cordon_types::Problems(vec![p.within("state.db, pins")])))?;
             let accepted = kept.accepted.into_iter().collect();
-            pins.insert(kept.server, Pin { set, accepted, at: kept.at });
+            pins.insert(kept.server, Pin { set, accepted, at: kept.at, first_use: kept.first_use });
         }
         let keeper = Arc::new(Self {
             store,
@@ -90,7 +91,11 @@ impl Keeper {
         let _order = lock(&self.writing);
         loop {
             let Some(event) = lock(&self.events).front().cloned() else { return Ok(()) };
-            let kind = if event.first_use { ControlKind::ToolsPinned } else { ControlKind::ToolsChanged };
+            let kind = match event.change {
+                PinChange::FirstUse => ControlKind::ToolsPinned,
+                PinChange::Changed => ControlKind::ToolsChanged,
+                PinChange::Withdrawn => ControlKind::ToolsUnpinned,
+            };
             let record = Control {
                 snapshot: Some(event.digest),
                 count: Some(event.count),

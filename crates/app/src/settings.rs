@@ -79,6 +79,7 @@ pub(crate) fn proxy_limits(config: &Config) -> Limits {
         header_bytes: l.header_bytes,
         headers: MAX_HEADERS,
         header_read: t.header_read,
+        idle: t.idle,
         total: t.total,
         write_idle: t.client_write_idle,
         connections: usize::try_from(l.connections).unwrap_or(usize::MAX),

@@ -14,6 +14,8 @@ pub struct KeptPin {
     pub accepted: Vec<String>,
     /// When they were approved.
     pub at: Millis,
+    /// Nobody approved them: they were the server's first listing.
+    pub first_use: bool,
 }
 
 /// Where pins are kept. Each writing method is durable when it returns `Ok`, and has changed nothing when it returns

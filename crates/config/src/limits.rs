@@ -108,7 +108,9 @@ macro_rules! times {
 
 times! {
     header_read = "header_read_seconds", 10_000 in 100 ..= 300_000,
-        "From a connection's begin, or the answer before, to the end of the headers: a slow or idle one holds a connection.";
+        "From a connection's begin, or a request's first byte, to the end of the headers: a slow one holds a connection.";
+    idle = "idle_seconds", 120_000 in 100 ..= 3_600_000,
+        "How long a kept HTTP/1.1 connection waits for its next request: longer than common clients keep theirs, so that it is they who close.";
     body_idle = "body_idle_seconds", 10_000 in 100 ..= 300_000,
         "Between two pieces of a request's body.";
     body_total = "body_total_seconds", 60_000 in 100 ..= 3_600_000,

@@ -8,7 +8,7 @@
 use http_body::{Body, Frame, SizeHint};
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,6 +20,11 @@ pub(crate) struct Work {
     begun: AtomicUsize,
     ended: AtomicUsize,
     written: AtomicUsize,
+    read: AtomicUsize,
+    /// What had been read when the last request ended: more since then is the begin of another.
+    read_before: AtomicUsize,
+    /// Requests of HTTP/2 came.
+    h2: AtomicBool,
     /// Since when an answer waits for its caller to take what there is.
     waiting: Mutex<HashMap<usize, Instant>>,
 }
@@ -30,11 +35,28 @@ impl Work {
         self.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether nothing is under way, and nothing happened since the last call. `seen` is what the last call saw.
-    pub(crate) fn idle_since(&self, seen: &mut (usize, usize)) -> bool {
-        let ended = self.ended.load(Ordering::Acquire);
-        let now = (self.begun.load(Ordering::Acquire), self.written.load(Ordering::Relaxed));
-        now.0 == ended && std::mem::replace(seen, now) == now
+    /// Bytes came.
+    pub(crate) fn took(&self, bytes: usize) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the connection is idle for longer than it may be: `head` without a request's whole head, `idle` between
+    /// an answer and the first byte of the next request. Which is `head` too in HTTP/2, whose own frames are bytes that
+    /// come and leave, and whose callers lose nothing when they are told to go.
+    pub(crate) fn idle_for(&self, seen: &mut Seen, now: Instant, (head, idle): (Duration, Duration)) -> bool {
+        let (ended, begun) = (self.ended.load(Ordering::Acquire), self.begun.load(Ordering::Acquire));
+        let (written, read) = (self.written.load(Ordering::Relaxed), self.read.load(Ordering::Relaxed));
+        if begun != ended || seen.counts != (begun, written) {
+            *seen = Seen { counts: (begun, written), since: now, head_since: None };
+            return false;
+        }
+        if begun == 0 || self.h2.load(Ordering::Relaxed) {
+            return now.duration_since(seen.since) >= head;
+        }
+        if read != self.read_before.load(Ordering::Relaxed) {
+            return now.duration_since(*seen.head_since.get_or_insert(now)) >= head;
+        }
+        now.duration_since(seen.since) >= idle
     }
 
     /// Whether an answer was not taken for this long.
@@ -47,6 +69,22 @@ impl Work {
     }
 }
 
+/// What a look at a connection saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    counts: (usize, usize),
+    /// When it was first seen so.
+    since: Instant,
+    /// When the begin of a head was first seen.
+    head_since: Option<Instant>,
+}
+
+impl Seen {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { counts: (0, 0), since: now, head_since: None }
+    }
+}
+
 /// One request under way.
 pub(crate) struct Busy {
     work: Arc<Work>,
@@ -54,7 +92,10 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
-    pub(crate) fn enter(work: &Arc<Work>) -> Self {
+    pub(crate) fn enter(work: &Arc<Work>, version: http::Version) -> Self {
+        if version == http::Version::HTTP_2 {
+            work.h2.store(true, Ordering::Relaxed);
+        }
         Self { work: work.clone(), number: work.begun.fetch_add(1, Ordering::AcqRel) }
     }
 
@@ -70,6 +111,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.taken();
+        self.work.read_before.store(self.work.read.load(Ordering::Relaxed), Ordering::Relaxed);
         self.work.ended.fetch_add(1, Ordering::AcqRel);
     }
 }

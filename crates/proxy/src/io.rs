@@ -49,7 +49,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let progress = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.work.took(buf.filled().len().saturating_sub(before));
+        progress
     }
 }
 

@@ -1,6 +1,6 @@
 //! Listening: one accept loop a thread, HTTP/1.1 and HTTP/2, TLS where configured, a graceful drain.
 
-use crate::busy::{Busy, Held, Work};
+use crate::busy::{Busy, Held, Seen, Work};
 use crate::io::Guarded;
 use crate::service;
 use crate::worker::Worker;
@@ -88,7 +88,8 @@ where
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read)
+        // Its timer may end a connection whose next request waits in the kernel already; ours looks first.
+        .header_read_timeout(None)
         .max_buf_size(limits.header_bytes.max(8_192))
         .max_headers(limits.headers)
         // `pipeline_flush` stays off: with it, an answer is not sent while bytes wait behind its request, so that one
@@ -102,32 +103,46 @@ where
         .max_pending_accept_reset_streams(Some(20))
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(20));
-    let service = service_fn(|request| {
-        let (worker, busy) = (worker.clone(), Busy::enter(&work));
-        async move {
+    let service = service_fn(|request: http::Request<_>| {
+        let (worker, busy) = (worker.clone(), Busy::enter(&work, request.version()));
+        // Boxed: hyper keeps the room of a future for the whole life of a connection, and this one is 15 KB.
+        Box::pin(async move {
             let answer = service::handle(worker, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Held::new(body, busy)))
-        }
+        })
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut draining = worker.shared.draining.clone();
-    // hyper's own timer knows HTTP/1.1 heads only: not the bytes by which the version is told, not HTTP/2.
-    let mut look = interval_at(Instant::now() + limits.header_read, limits.header_read);
-    let (mut seen, mut asked) = ((0, 0), false);
+    let allowed = (limits.header_read, limits.idle);
+    let pause = limits.header_read.min(limits.idle) / 2;
+    let mut look = interval_at(Instant::now() + pause, pause);
+    let (mut seen, mut asked) = (Seen::new(Instant::now()), false);
     loop {
         tokio::select! {
+            // The connection first: it may have read a request when the others' time has come.
+            biased;
             _ = connection.as_mut() => return,
             _ = draining.wait_for(|d| *d) => break,
-            _ = look.tick() => {
-                let idle = work.idle_since(&mut seen);
-                if (idle && asked) || work.not_taken_for(limits.write_idle) {
-                    return;
-                }
-                if idle {
-                    connection.as_mut().graceful_shutdown();
-                }
-                asked = idle;
-            }
+            _ = look.tick() => {}
+        }
+        if work.not_taken_for(limits.write_idle) {
+            return;
+        }
+        if !work.idle_for(&mut seen, Instant::now(), allowed) {
+            asked = false;
+            continue;
+        }
+        if asked {
+            return;
+        }
+        // A loaded thread hears of bytes late. What has come by now is read before anything is closed.
+        tokio::task::yield_now().await;
+        if futures_util::poll!(connection.as_mut()).is_ready() {
+            return;
+        }
+        if work.idle_for(&mut seen, Instant::now(), allowed) {
+            connection.as_mut().graceful_shutdown();
+            asked = true;
         }
     }
     connection.as_mut().graceful_shutdown();

@@ -39,6 +39,8 @@ pub struct Limits {
     pub headers: usize,
     /// Longest for a request's headers to arrive.
     pub header_read: Duration,
+    /// Longest that a kept connection may wait for its next request.
+    pub idle: Duration,
     /// Longest for a whole exchange.
     pub total: Duration,
     /// Longest that a caller may not read.

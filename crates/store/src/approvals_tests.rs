@@ -156,7 +156,7 @@ fn an_older_store_is_brought_up_to_date() {
     raw.pragma_update(None, "user_version", 1).unwrap();
     drop(raw);
     let store = Store::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 3);
+    assert_eq!(store.schema_version().unwrap(), 4);
     allowed(&store, 1, 1);
     assert_eq!(cordon_approvals::PinStore::load_pins(&store).unwrap(), []);
 }

@@ -56,4 +56,6 @@ pub(crate) const STEPS: &[&str] = &[
         accepted TEXT NOT NULL,
         at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // 4: which of them nobody looked at. What was there before counts as looked at.
+    "ALTER TABLE pins ADD COLUMN first_use INTEGER NOT NULL DEFAULT 0 CHECK (first_use IN (0, 1));",
 ];

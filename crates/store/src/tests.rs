@@ -43,7 +43,7 @@ fn everything_is_there_after_reopening() {
     assert_eq!(store.budget_load().unwrap(), vec![("agent:bot".into(), "d:2026-11-23".into(), 10, 20)]);
     assert_eq!(store.meta("created").unwrap().as_deref(), Some("2"));
     assert_eq!(store.meta("other").unwrap(), None);
-    assert_eq!(store.schema_version().unwrap(), 3);
+    assert_eq!(store.schema_version().unwrap(), 4);
 }
 
 #[test]
@@ -263,6 +263,7 @@ fn approved_tools_are_one_set_a_server_and_there_after_reopening() {
         set: format!("{{\"tools\":[{at}]}}"),
         accepted: vec!["a".to_owned(), "b.c".to_owned()],
         at,
+        first_use: at == 2,
     };
     store.put_pin(&pin(1)).unwrap();
     store.put_pin(&pin(2)).unwrap();

@@ -42,7 +42,7 @@ mod tasks;
 pub use hub::Hub;
 pub use learn::watch;
 pub use openapi::Interface;
-pub use pins::{Barred, NotPinned, Pin, PinEvent, PinKeeper, Pins, Review};
+pub use pins::{Barred, NotPinned, Pin, PinChange, PinEvent, PinKeeper, Pins, Review};
 pub use scopes::Scopes;
 pub use server::{Health, Server, ServerSettings, Transport};
 

@@ -62,6 +62,19 @@ pub struct Pin {
     pub accepted: BTreeSet<String>,
     /// When.
     pub at: Millis,
+    /// Nobody looked: it was the first listing.
+    pub first_use: bool,
+}
+
+/// What became of a server's tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinChange {
+    /// The first listing was approved by itself.
+    FirstUse,
+    /// They are not as approved any more.
+    Changed,
+    /// What was approved by itself has to be looked at: another server's tools could be taken for these.
+    Withdrawn,
 }
 
 /// What happened, for the record.
@@ -71,10 +84,10 @@ pub struct PinEvent {
     pub server: ServerId,
     /// The digest of the set.
     pub digest: Digest,
-    /// How many tools are new or changed; of a first use, how many there are.
+    /// How many tools are new or changed; else how many there are.
     pub count: u64,
-    /// They were approved by being the first; else they changed.
-    pub first_use: bool,
+    /// What it is.
+    pub change: PinChange,
     /// When.
     pub at: Millis,
 }
@@ -133,6 +146,8 @@ struct View {
 
 #[derive(Default)]
 struct State {
+    /// The servers of the operator's file; pins of others are kept and not compared.
+    servers: BTreeSet<ServerId>,
     pins: BTreeMap<ServerId, Pin>,
     /// What each server declared last.
     seen: BTreeMap<ServerId, Seen>,
@@ -200,11 +215,13 @@ impl Pins {
         state.seen.insert(id.clone(), Seen { set, steering, schemas });
         let Some(keeper) = self.keeper.get() else { return };
         if !state.pins.contains_key(id) {
-            if let Some((pin, event)) = state.first_use(server, now)
-                && keeper.keep(id, &pin)
-            {
-                state.pins.insert(id.clone(), pin);
-                keeper.noted(event);
+            for first in state.first(server, now) {
+                let kept = keeper.keep(&first.server, &first.pin);
+                // What is taken back is out of force even where that cannot be kept.
+                if kept || first.pin.set.is_empty() {
+                    state.pins.insert(first.server, first.pin);
+                    first.event.into_iter().for_each(|event| keeper.noted(event));
+                }
             }
         } else if let Some(event) = state.suspect(id, now) {
             tracing::warn!(server = %id, tools = event.count, "a tool server changed what it declares; see `cordon mcp review`");
@@ -233,7 +250,7 @@ impl Pins {
             return Err(NotPinned::Moved);
         }
         let accepted = review.steering.intersection(accepted).cloned().collect();
-        let pin = Pin { set: review.set, accepted, at: now };
+        let pin = Pin { set: review.set, accepted, at: now, first_use: false };
         let kept = self.keeper.get().is_some_and(|k| k.keep(server.id(), &pin));
         if !kept {
             return Err(NotPinned::NotKept);
@@ -249,7 +266,7 @@ impl Pins {
     /// SECURITY: what is left is a pin of nothing, so that no listing is a first one again.
     pub fn unpin(&self, server: &ServerId, now: Millis) -> Result<bool, NotPinned> {
         let mut state = lock(&self.state);
-        let nothing = Pin { set: ToolSet::default(), accepted: BTreeSet::new(), at: now };
+        let nothing = Pin::nothing(now);
         let was = state.pins.insert(server.clone(), nothing.clone()).is_some_and(|p| !p.set.is_empty());
         state.suspects.remove(server);
         self.look(&state);
@@ -266,6 +283,7 @@ impl Pins {
     /// Forgets what servers declared that are not among these any more; their pins stay.
     pub(crate) fn only(&self, servers: &BTreeMap<ServerId, Arc<Server>>) {
         let mut state = lock(&self.state);
+        state.servers = servers.keys().cloned().collect();
         state.seen.retain(|id, _| servers.contains_key(id));
         state.noted.retain(|id, _| servers.contains_key(id));
         self.look(&state);
@@ -278,6 +296,33 @@ impl Pins {
             (id.clone(), Arc::new(View { pinned, accepted: pin.accepted.clone(), changed }))
         };
         self.views.store(Arc::new(state.pins.iter().map(view).collect()));
+    }
+}
+
+/// What a first listing makes of a pin, the server's own or another's.
+struct First {
+    server: ServerId,
+    pin: Pin,
+    event: Option<PinEvent>,
+}
+
+impl First {
+    fn new(server: &ServerId, pin: Pin, about: Option<(&ToolSet, PinChange)>) -> Self {
+        let event = about.map(|(set, change)| PinEvent {
+            server: server.clone(),
+            digest: set.digest(),
+            count: set.tools().len() as u64,
+            change,
+            at: pin.at,
+        });
+        Self { server: server.clone(), pin, event }
+    }
+}
+
+impl Pin {
+    /// What is left of one that was taken back.
+    fn nothing(at: Millis) -> Self {
+        Self { set: ToolSet::default(), accepted: BTreeSet::new(), at, first_use: false }
     }
 }
 
@@ -309,24 +354,45 @@ impl State {
         let digest = seen.set.digest();
         let noted = self.noted.entry(id.clone()).or_default();
         let new = noted.len() < MAX_NOTED && noted.insert(digest);
-        new.then(|| PinEvent { server: id.clone(), digest, count, first_use: false, at: now })
+        new.then(|| PinEvent { server: id.clone(), digest, count, change: PinChange::Changed, at: now })
     }
 
-    /// The first set of a server is its pin where its file says so and nothing in it needs a person.
-    fn first_use(&self, server: &Server, now: Millis) -> Option<(Pin, PinEvent)> {
-        let review = self.review(server).filter(|_| server.settings.first_use)?;
-        let quiet = review.steering.is_empty()
-            && review.look_alikes.is_empty()
-            && review.signs.is_empty()
-            && !review.set.is_empty();
-        if !quiet {
-            tracing::warn!(server = %server.id(), "its tools wait for approval for all that `pins` says; see `cordon mcp review`");
-            return None;
+    /// Pairs of a server's tools and others', as they are declared now; as approved, where a server was not asked yet.
+    fn look_alikes(&self, id: &ServerId) -> Vec<LookAlike> {
+        let set = |id: &ServerId| {
+            let seen = self.seen.get(id).map(|s| &s.set);
+            Some((id.clone(), seen.or_else(|| self.pins.get(id).map(|p| &p.set))?))
+        };
+        let sets: Vec<(ServerId, &ToolSet)> = self.servers.iter().filter_map(set).collect();
+        look_alikes(&sets).into_iter().filter(|l| l.one.0 == *id || l.other.0 == *id).collect()
+    }
+
+    /// What the first set of a server changes: it is the server's pin where its file says so and nothing in it needs a
+    /// person. Where something does, a person it is, from now on. SECURITY: which of two servers is asked first is
+    /// chance, or a stranger's haste; so one that was approved by itself and is like this one waits with it.
+    fn first(&self, server: &Server, now: Millis) -> Vec<First> {
+        let Some(review) = self.review(server) else { return Vec::new() };
+        let id = server.id();
+        let by_itself = |id: &&ServerId| self.pins.get(*id).is_some_and(|p| p.first_use);
+        let others = review.look_alikes.iter().map(|l| if l.one.0 == *id { &l.other.0 } else { &l.one.0 });
+        let others: BTreeSet<&ServerId> = others.filter(by_itself).collect();
+        let taken_back = |other: &ServerId| {
+            tracing::warn!(server = %other, like = %id, "tools that nobody looked at are like another server's, and wait for approval; see `cordon mcp review`");
+            First::new(other, Pin::nothing(now), self.pins.get(other).map(|p| (&p.set, PinChange::Withdrawn)))
+        };
+        let mut all: Vec<First> = others.into_iter().map(taken_back).collect();
+        if server.settings.first_use && !review.set.is_empty() {
+            let quiet =
+                review.steering.is_empty() && review.look_alikes.is_empty() && review.signs.is_empty();
+            let own = Pin { set: review.set.clone(), first_use: true, ..Pin::nothing(now) };
+            all.push(if quiet {
+                First::new(id, own, Some((&review.set, PinChange::FirstUse)))
+            } else {
+                tracing::warn!(server = %id, "its tools wait for approval for all that `pins` says; see `cordon mcp review`");
+                First::new(id, Pin::nothing(now), None)
+            });
         }
-        let (id, digest) = (server.id().clone(), review.set.digest());
-        let count = review.set.tools().len() as u64;
-        let event = PinEvent { server: id, digest, count, first_use: true, at: now };
-        Some((Pin { set: review.set, accepted: BTreeSet::new(), at: now }, event))
+        all
     }
 
     fn review(&self, server: &Server) -> Option<Review> {
@@ -343,9 +409,7 @@ impl State {
             .tools()
             .flat_map(|t| suspicious(t).into_iter().map(|s| (t.name().to_owned(), s)))
             .collect();
-        let sets: Vec<(ServerId, &ToolSet)> = self.seen.iter().map(|(id, s)| (id.clone(), &s.set)).collect();
-        let look_alikes =
-            look_alikes(&sets).into_iter().filter(|l| l.one.0 == *id || l.other.0 == *id).collect();
+        let look_alikes = self.look_alikes(id);
         let view = pin.map(|p| View {
             pinned: p.set.tools().map(|t| (t.name().to_owned(), t.digest())).collect(),
             accepted: p.accepted.clone(),
