@@ -22,7 +22,7 @@ use serde_json::Value;
 /// Largest export that is no NDJSON, in bytes: a page of Resource Graph has 1,000 rows of a few thousand bytes.
 pub const MAX_DOCUMENT: usize = 32 << 20;
 /// Most values of one export: what bounds the memory of the parsed tree.
-const MAX_VALUES: usize = 4_000_000;
+const MAX_VALUES: usize = 1_000_000;
 /// How sure the cloud's own word on a resource makes, and an owner's tag.
 const SAID: u16 = 950;
 const TAGGED: u16 = 500;
