@@ -1,6 +1,7 @@
 //! The inventory's readers: any bytes end, and say nothing that would break a report.
 
 use crate::led;
+use cordon_inventory::cloud::{Cloud, CloudScan};
 use cordon_inventory::code::FileKind;
 use cordon_inventory::logs::{ColumnMap, Format, LogScan, Usage, sniff};
 use cordon_inventory::{Baseline, Inventory, Rules, Sink, scan_file};
@@ -65,6 +66,9 @@ pub(crate) const FORMATS: &[&str] = &[
     "csv",
 ];
 
+/// Every format of clouds' exports.
+pub(crate) const CLOUDS: &[&str] = &["azure", "defender", "aws", "gcp"];
+
 fn rules() -> Rules {
     Rules { now: 1_795_600_800_000, dormant_days: 90, least: 0, logs: true }
 }
@@ -110,6 +114,27 @@ pub fn scan_mcp(data: &[u8]) {
 /// Headers of weights.
 pub fn scan_weights(data: &[u8]) {
     file(WEIGHTS, data);
+}
+
+/// Clouds' exports: any cutting reads the same, and what is kept is short and legible.
+pub fn scan_cloud(data: &[u8]) {
+    let (lead, bytes) = led(data);
+    let cloud = CLOUDS.get(lead % (CLOUDS.len() + 1)).and_then(|n| Cloud::from_name(n));
+    let read = |size: usize| {
+        let mut scan = CloudScan::new("export", cloud);
+        for piece in bytes.chunks(size) {
+            scan.push(piece)?;
+        }
+        scan.finish().map(|r| (r.found, r.notes))
+    };
+    let whole = read(bytes.len().max(1));
+    assert_eq!(whole, read(1 + lead % 7), "cutting changes what is read");
+    for s in whole.iter().flat_map(|(found, _)| found) {
+        let texts = s.attributes.iter().map(|(_, v)| v).chain([&s.name, &s.id.key]);
+        for text in texts {
+            assert!(text.len() <= 400 && !text.chars().any(char::is_control), "{text:?}");
+        }
+    }
 }
 
 /// Logs: any cutting reads the same.
@@ -163,7 +188,7 @@ pub fn scan_own(data: &[u8]) {
 
 /// Inputs for each of them.
 pub mod seeds {
-    use super::{CONFIGS, FORMATS, PATHS};
+    use super::{CLOUDS, CONFIGS, FORMATS, PATHS};
 
     fn led(first: usize, rest: &[u8]) -> Vec<u8> {
         [&[u8::try_from(first).unwrap_or(0)], rest].concat()
@@ -205,6 +230,20 @@ pub mod seeds {
             led(2, b"\x08\x08\x12\x07pytorch\x1a\x012\x3a\x02ab"),
             led(3, b"PK\x03\x04"),
         ]
+    }
+
+    /// Clouds' exports.
+    pub fn clouds() -> Vec<Vec<u8>> {
+        let texts: &[&[u8]] = &[
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/azure-graph.json"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/azure-table.json"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/defender.json"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/aws-config.json"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/aws-lists.json"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/gcp.ndjson"),
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/gcp-search.json"),
+        ];
+        (0..=CLOUDS.len()).flat_map(|n| texts.iter().map(move |t| led(n, t))).collect()
     }
 
     /// Logs.

@@ -124,6 +124,8 @@ pub enum Source {
     Bom,
     /// The gateway's own records.
     Gateway,
+    /// A cloud's own listing of its resources.
+    Cloud,
 }
 
 /// Where a sighting stands.
@@ -210,6 +212,12 @@ pub enum Attribute {
     Finding,
     /// The class of data that it brings.
     Class,
+    /// Where a cloud runs it: a region.
+    Location,
+    /// The account, subscription or project that pays for it.
+    Account,
+    /// Who a cloud's tags or labels say owns it: a hint, no declaration.
+    OwnerHint,
     /// Something about it that an operator should know.
     Risk,
 }

@@ -1,7 +1,8 @@
-//! The inventory of AI: what stands in code, on machines and in network logs, joined to assets.
+//! The inventory of AI: what stands in code, on machines, in clouds' exports and in network logs, joined to assets.
 //!
 //! ```text
 //! bytes of a file  -> code | machine | models -> Sighting --+
+//! a cloud's export -> cloud -> Sighting --------------------+
 //! chunks of a log  -> logs -> Usage (who, which service) ---+-> Inventory -> marks, problems, drift
 //! inventory.toml   -> declared ----------------------------+
 //! ```
@@ -12,6 +13,7 @@
 pub mod asset;
 pub mod catalogue;
 pub mod check;
+pub mod cloud;
 pub mod code;
 pub mod declared;
 pub mod drift;

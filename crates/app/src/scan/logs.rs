@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes a piece.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 /// Most bytes that one packed log unpacks to.
 const MAX_UNPACKED: u64 = 256 << 30;
 /// Logs pack to a tenth or a fiftieth. What unpacks to more than so many times its size is a bomb...
@@ -69,7 +69,7 @@ pub(super) fn read_all(
     Ok(out)
 }
 
-fn open(path: &Path) -> Result<File, AppError> {
+pub(super) fn open(path: &Path) -> Result<File, AppError> {
     let file = File::open(path).map_err(|e| AppError::file(path, "opening it", e))?;
     let kind = file.metadata().map_err(|e| AppError::file(path, "looking at it", e))?;
     if kind.is_dir() {

@@ -4,12 +4,14 @@
 //! paths -> walk (parallel) -+
 //! logs  -> unpack -> lines  +-> cordon_inventory::Inventory -> marks, drift
 //! homes -> known places ----+
+//! clouds' exports ----------+
 //! a gateway's records ------+
 //! ```
 //! What always holds: files are read, never run; nothing is connected to; in trees symbolic links are passed over, and
 //! everywhere what is no file; a file over its kind's limit is named in a note and not read. A known place on a machine
 //! may itself be a link to a file, as people keep their settings. What it does not do: print; `cli` does.
 
+mod cloud;
 mod gateway;
 mod logs;
 mod machine;
@@ -19,6 +21,7 @@ mod walk;
 
 use crate::error::AppError;
 use cordon_inventory::asset::legible;
+use cordon_inventory::cloud::Cloud;
 use cordon_inventory::code::{Dependency, FileKind, dependencies};
 use cordon_inventory::logs::{Counts, Format, Usage};
 use cordon_inventory::{Baseline, Drift, Inventory, Rules, Sighting, Sink, agents, declared, offers};
@@ -46,6 +49,10 @@ pub struct ScanOptions {
     pub gateway: Option<PathBuf>,
     /// Bills of materials (CycloneDX, SPDX): what they list is seen.
     pub boms: Vec<PathBuf>,
+    /// Exports of clouds: what they say they run.
+    pub clouds: Vec<PathBuf>,
+    /// Their format; their keys tell without.
+    pub cloud_format: Option<Cloud>,
     /// The operator's `inventory.toml`.
     pub declared: Option<PathBuf>,
     /// An earlier scan.
@@ -212,6 +219,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         machine::look(root, options.ports, &shared);
     }
     bills(&options.boms, &shared)?;
+    cloud::read_all(options, &shared)?;
     let mut declared = match &options.gateway {
         Some(root) => gateway::look(root, &shared)?,
         None => Vec::new(),

@@ -18,6 +18,8 @@ fn options() -> ScanOptions {
         packages: false,
         gateway: None,
         boms: Vec::new(),
+        clouds: Vec::new(),
+        cloud_format: None,
         least: 400,
         dormant_days: 90,
         now: 1_795_600_800_000,

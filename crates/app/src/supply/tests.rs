@@ -47,6 +47,8 @@ fn options(paths: &[&Path]) -> ScanOptions {
         logs: Vec::new(),
         gateway: None,
         boms: Vec::new(),
+        clouds: Vec::new(),
+        cloud_format: None,
         format: None,
         machine: None,
         ports: false,

@@ -19,6 +19,12 @@ pub(crate) struct Scan {
     /// Bills of materials (CycloneDX or SPDX, JSON): what they list is seen. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) bom: Vec<PathBuf>,
+    /// What clouds say they run, as they export it (JSON; plain, gzip or zstd). May be repeated, and takes several.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) cloud: Vec<PathBuf>,
+    /// The exports' format (azure, defender, aws, gcp), where their keys do not tell.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) cloud_format: Option<String>,
     /// What the gateway of the data directory (`--data-dir`) has seen: agents, models, tools, servers, providers, users;
     /// and what its config and manifests declare.
     #[arg(long)]

@@ -12,6 +12,7 @@ use args::FailOn;
 use cordon_app::SystemClock;
 use cordon_app::scan::{ScanOptions, Scanned};
 use cordon_inventory::Issue;
+use cordon_inventory::cloud::Cloud;
 use cordon_inventory::logs::{ColumnMap, Format};
 use cordon_types::Clock as _;
 use std::io::Write as _;
@@ -60,8 +61,16 @@ fn asked(root: &Path, options: &Scan) -> anyhow::Result<ScanOptions> {
         ),
         (None, None) => None,
     };
+    let cloud_format =
+        match &options.cloud_format {
+            Some(name) => Some(Cloud::from_name(name).ok_or_else(|| {
+                anyhow!("--cloud-format: `{name}` is not known; there are {}", Cloud::NAMES)
+            })?),
+            None => None,
+        };
     let machine = options.machine || options.ports;
-    let named = machine || options.gateway || !options.logs.is_empty() || !options.bom.is_empty();
+    let files = [&options.logs, &options.bom, &options.cloud];
+    let named = machine || options.gateway || files.iter().any(|f| !f.is_empty());
     let nothing = options.paths.is_empty() && !named;
     Ok(ScanOptions {
         // Without anything named, the folder one stands in.
@@ -77,6 +86,8 @@ fn asked(root: &Path, options: &Scan) -> anyhow::Result<ScanOptions> {
         packages: false,
         gateway: options.gateway.then(|| root.to_owned()),
         boms: options.bom.clone(),
+        clouds: options.cloud.clone(),
+        cloud_format,
         least: options.min_confidence,
         dormant_days: options.dormant_days,
         now: i64::try_from(SystemClock::new().now()).unwrap_or(i64::MAX),

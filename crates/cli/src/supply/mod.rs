@@ -101,6 +101,8 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
             no_ignore: options.how.no_ignore,
             threads: options.how.threads,
             boms: options.bom.clone(),
+            clouds: Vec::new(),
+            cloud_format: None,
             ..packages(now)
         },
         used_days: options.used_days,
@@ -149,6 +151,8 @@ fn packages(now: u64) -> ScanOptions {
         baseline: None,
         gateway: None,
         boms: Vec::new(),
+        clouds: Vec::new(),
+        cloud_format: None,
         no_ignore: false,
         threads: 0,
         packages: true,
