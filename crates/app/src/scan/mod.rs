@@ -201,13 +201,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         }
         None => (Vec::new(), Vec::new(), Vec::new()),
     };
-    let baseline = match &options.baseline {
-        Some(path) => Some(
-            Baseline::read(&own_file(path)?)
-                .map_err(|e| AppError::Scan(format!("{}: {e}", path.display())))?,
-        ),
-        None => None,
-    };
+    let baseline = options.baseline.as_deref().map(earlier).transpose()?;
     for path in &options.paths {
         std::fs::symlink_metadata(path).map_err(|e| AppError::file(path, "looking at it", e))?;
     }
@@ -261,6 +255,11 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         notes,
         more_notes: more_notes.into_inner(),
     })
+}
+
+/// An earlier scan.
+fn earlier(path: &Path) -> Result<Baseline, AppError> {
+    Baseline::read(&own_file(path)?).map_err(|e| AppError::Scan(format!("{}: {e}", path.display())))
 }
 
 /// What bills of materials list.
