@@ -367,6 +367,12 @@ class Sizes(Abused):
             began = time.monotonic()
             self.assertEqual(wire.rest(), b"")
             self.assertGreater(time.monotonic() - began, 4)
+        with self.subTest("a stranger's"), Wire(self.url) as wire:
+            wire.send(request(CHAT, "no-key", chat("hi")))
+            self.assertEqual(wire.answer().status, 401)
+            began = time.monotonic()
+            self.assertEqual(wire.rest(), b"")
+            self.assertLess(time.monotonic() - began, 4)
 
     def test_nothing_at_all(self):
         with Wire(self.url) as wire:

@@ -94,6 +94,8 @@ class Shadow(unittest.TestCase):
         self.assertEqual(len(seen), 2)
         self.assertNotEqual(seen[0]["by"], seen[1]["by"])
         self.assertEqual(seen[0]["text"], seen[1]["text"])
+        # Who was turned away is counted.
+        eventually(lambda: "refusal" in self.gateway.cordon("audit", "show"), "the count is recorded")
         shown = self.gateway.cordon("audit", "show")
         self.assertEqual(shown.count("shadow_acknowledged"), 2)
         self.assertNotIn("jane", shown)

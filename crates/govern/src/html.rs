@@ -4,33 +4,13 @@
 //! [`Html::link`], both of which escape. Pages have no scripts and load nothing.
 
 use crate::answer::{Cell, Table};
+use cordon_types::html::escape;
 
 /// The style of every page, within the page.
 const STYLE: &str = include_str!("../data/style.css");
 
 /// A page being written.
 pub(crate) struct Html(String);
-
-/// Escapes for text and for attributes in double quotes. Control characters other than a line's end become U+FFFD.
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' => out.push('\n'),
-            // Marks that turn the direction of text could make a page say what it does not.
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                out.push('\u{fffd}');
-            }
-            c => out.push(c),
-        }
-    }
-}
 
 impl Html {
     /// Opens a page. `trail` leads back: names and relative links.

@@ -6,13 +6,14 @@
 //! ```
 //! What always holds: no record without a token that this gateway signed, and one record a token; what a page shows
 //! comes from a signed token or from here. No credential is looked at, so another site can send nothing that who holds
-//! the token could not. What it does not do: show the note; the page that carries the link does.
+//! the token could not. Who is turned away is counted as every stranger is. What it does not do: show the note; the page that carries the link does.
 
 use crate::body::OutBody;
 use crate::respond;
 use crate::worker::Shared;
 use cordon_identity::acknowledge::{Link, LinkKey, MAX_TOKEN};
 use cordon_ledger::{Catalogue, Control, ControlKind};
+use cordon_pipeline::Why;
 use cordon_types::{Millis, RequestId};
 use http::{Method, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -104,16 +105,18 @@ pub(crate) async fn answer(
 ) -> Response<OutBody> {
     let now = shared.clock.now();
     if !shared.links.may_ask(now) {
-        return told(429, id, "Too many requests", "Please try again in a minute.");
+        return refused(shared, 429, id, Why::Limit, ("Too many requests", "Please try again in a minute."));
     }
     let form = parts.method == Method::GET;
     let sent = if form { parts.uri.query().map(str::to_owned) } else { sent(body).await };
     let token = sent.as_deref().and_then(|s| s.strip_prefix("token=")).unwrap_or("");
     let Some(link) = key(shared).read(token) else {
-        return told(403, id, "This link is not valid", "Please ask for a new one.");
+        let text = ("This link is not valid", "Please ask for a new one.");
+        return refused(shared, 403, id, Why::Credential, text);
     };
     if link.until <= now {
-        return told(410, id, "This link has expired", "Please ask for a new one.");
+        let text = ("This link has expired", "Please ask for a new one.");
+        return refused(shared, 410, id, Why::Credential, text);
     }
     if form {
         return respond::page(200, id, ask(&link, token));
@@ -121,7 +124,10 @@ pub(crate) async fn answer(
     match shared.links.take(&link, now) {
         Taken::New => {}
         Taken::Before => return told(200, id, "Recorded before", "Nothing more was written down."),
-        Taken::TooMany => return told(429, id, "Too many requests", "Please try again in a minute."),
+        Taken::TooMany => {
+            let text = ("Too many requests", "Please try again in a minute.");
+            return refused(shared, 429, id, Why::Limit, text);
+        }
     }
     let record = record(shared, &link, now);
     if let Err(error) = shared.ledger.append(record.encode()).await {
@@ -175,6 +181,19 @@ fn ask(link: &Link, token: &str) -> String {
 
 fn told(status: u16, id: RequestId, title: &'static str, text: &'static str) -> Response<OutBody> {
     respond::page(status, id, page(title, &format!("<h1>{title}</h1>\n<p>{text}</p>")))
+}
+
+/// Whoever holds no good link is a stranger: counted, and the counts are recorded.
+fn refused(
+    shared: &Shared,
+    status: u16,
+    id: RequestId,
+    why: Why,
+    (title, text): (&'static str, &'static str),
+) -> Response<OutBody> {
+    shared.recorder.turned_away(why);
+    shared.metrics.ended("none", why.name());
+    told(status, id, title, text)
 }
 
 fn page(title: &'static str, inner: &str) -> String {

@@ -25,6 +25,8 @@ pub(crate) struct Work {
     read_before: AtomicUsize,
     /// Requests of HTTP/2 came.
     h2: AtomicBool,
+    /// A credential held on it.
+    admitted: AtomicBool,
     /// Since when an answer waits for its caller to take what there is.
     waiting: Mutex<HashMap<usize, Instant>>,
 }
@@ -40,9 +42,15 @@ impl Work {
         self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Who asks on it is known.
+    pub(crate) fn admit(&self) {
+        self.admitted.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the connection is idle for longer than it may be: `head` without a request's whole head, `idle` between
-    /// an answer and the first byte of the next request. Which is `head` too in HTTP/2, whose own frames are bytes that
-    /// come and leave, and whose callers lose nothing when they are told to go.
+    /// an answer and the first byte of the next request. Which is `head` too for strangers, who could hold places, and
+    /// in HTTP/2, whose own frames are bytes that come and leave, and whose callers lose nothing when they are told to
+    /// go.
     pub(crate) fn idle_for(&self, seen: &mut Seen, now: Instant, (head, idle): (Duration, Duration)) -> bool {
         let (ended, begun) = (self.ended.load(Ordering::Acquire), self.begun.load(Ordering::Acquire));
         let (written, read) = (self.written.load(Ordering::Relaxed), self.read.load(Ordering::Relaxed));
@@ -50,7 +58,7 @@ impl Work {
             *seen = Seen { counts: (begun, written), since: now, head_since: None };
             return false;
         }
-        if begun == 0 || self.h2.load(Ordering::Relaxed) {
+        if !self.admitted.load(Ordering::Relaxed) || self.h2.load(Ordering::Relaxed) {
             return now.duration_since(seen.since) >= head;
         }
         if read != self.read_before.load(Ordering::Relaxed) {

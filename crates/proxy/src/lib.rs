@@ -27,5 +27,4 @@ mod worker;
 pub use body::{BodyLimits, Broken, OutBody};
 pub use metrics::{Metrics, StagedLabels};
 pub use server::{Spawner, serve};
-pub use service::handle;
 pub use worker::{Limits, Shared, Worker};

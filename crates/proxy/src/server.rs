@@ -104,10 +104,11 @@ where
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(20));
     let service = service_fn(|request: http::Request<_>| {
-        let (worker, busy) = (worker.clone(), Busy::enter(&work, request.version()));
+        let (worker, work) = (worker.clone(), work.clone());
+        let busy = Busy::enter(&work, request.version());
         // Boxed: hyper keeps the room of a future for the whole life of a connection, and this one is 15 KB.
         Box::pin(async move {
-            let answer = service::handle(worker, request).await;
+            let answer = service::handle(worker, &work, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Held::new(body, busy)))
         })
     });

@@ -2,6 +2,7 @@
 
 use crate::advise;
 use crate::body::{Buffered, OutBody};
+use crate::busy::Work;
 use crate::call::{self, Asked};
 use crate::mcp;
 use crate::open::killed_refusal;
@@ -20,7 +21,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer in the caller's dialect.
-pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response<OutBody> {
+pub(crate) async fn handle(
+    worker: Arc<Worker>,
+    work: &Work,
+    request: Request<Incoming>,
+) -> Response<OutBody> {
     let shared = &worker.shared;
     let mut random = [0; 16];
     shared.entropy.fill(&mut random);
@@ -32,7 +37,7 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     // SECURITY: a panic in one request ends that request, closed; it is caught here so that the caller gets an
     // answer and the connection's other streams go on.
     let result = match under_way {
-        Some(under_way) => AssertUnwindSafe(answer(&worker, under_way, id, dialect, request))
+        Some(under_way) => AssertUnwindSafe(answer((&worker, work), under_way, id, dialect, request))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
@@ -78,7 +83,7 @@ impl Drop for InFlight {
 }
 
 async fn answer(
-    worker: &Arc<Worker>,
+    (worker, work): (&Arc<Worker>, &Work),
     in_flight: InFlight,
     id: RequestId,
     dialect: Dialect,
@@ -111,6 +116,7 @@ async fn answer(
         shared.recorder.turned_away(refusal.why);
         shared.metrics.ended("none", refusal.why.name());
     })?;
+    work.admit();
     let asked = Asked {
         worker: worker.clone(),
         in_flight: Some(in_flight),

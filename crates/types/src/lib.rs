@@ -7,6 +7,7 @@ pub mod clock;
 pub mod digest;
 pub mod finding;
 pub mod held;
+pub mod html;
 pub mod id;
 pub mod label;
 pub mod problem;

@@ -21,8 +21,6 @@ pub(crate) fn bom(options: &Bom) -> anyhow::Result<ExitCode> {
     let asked = ScanOptions {
         paths: if nothing { vec![PathBuf::from(".")] } else { options.paths.clone() },
         boms: options.bom.clone(),
-        clouds: Vec::new(),
-        cloud_format: None,
         declared: options.declared.clone(),
         machine: options.machine.then(|| options.root.clone()),
         no_ignore: options.no_ignore,

@@ -101,8 +101,6 @@ fn check(root: &Path, options: &Check) -> anyhow::Result<ExitCode> {
             no_ignore: options.how.no_ignore,
             threads: options.how.threads,
             boms: options.bom.clone(),
-            clouds: Vec::new(),
-            cloud_format: None,
             ..packages(now)
         },
         used_days: options.used_days,

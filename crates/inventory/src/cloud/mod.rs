@@ -92,6 +92,8 @@ pub struct CloudScan {
     read: CloudRead,
     /// The bytes of a document; of NDJSON, those before it showed as such.
     bytes: Vec<u8>,
+    /// The first line of a document was looked at.
+    headed: bool,
     lines: Option<Lines>,
     line: u64,
     unreadable: u64,
@@ -107,6 +109,7 @@ impl CloudScan {
             sink: Sink::new(place),
             read: CloudRead::default(),
             bytes: Vec::new(),
+            headed: false,
             lines: None,
             line: 0,
             unreadable: 0,
@@ -123,12 +126,13 @@ impl CloudScan {
             self.stream(bytes, false);
             return Ok(());
         }
-        let had_line = memchr::memchr(b'\n', &self.bytes).is_some();
-        if self.bytes.len() + bytes.len() > MAX_DOCUMENT {
+        let before = self.bytes.len();
+        if before + bytes.len() > MAX_DOCUMENT {
             return Err(CloudError::TooLarge);
         }
         self.bytes.extend_from_slice(bytes);
-        let first = if had_line { None } else { memchr::memchr(b'\n', &self.bytes) };
+        let first = if self.headed { None } else { memchr::memchr(b'\n', bytes).map(|at| before + at) };
+        self.headed |= first.is_some();
         let line = first.filter(|at| *at <= MAX_LINE).and_then(|at| self.bytes.get(..at));
         let is_lines = line.is_some_and(gcp::is_line);
         if is_lines && self.cloud.is_none_or(|c| c == Cloud::Gcp) {
