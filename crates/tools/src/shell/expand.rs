@@ -52,8 +52,12 @@ impl Reader<'_> {
                 Ok(())
             }
             _ => {
-                // Nothing follows that it could mean: itself.
-                word.quote('$');
+                // Nothing follows that it could mean: itself, unless braces put something behind it.
+                if double {
+                    word.quote('$')
+                } else {
+                    word.plain('$')
+                }
                 Ok(())
             }
         }

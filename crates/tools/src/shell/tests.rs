@@ -43,6 +43,19 @@ fn fault(text: &str, expected: Fault) {
 }
 
 #[test]
+fn a_dollar_before_what_braces_put_there() {
+    check("{,$}#", &["?variable"]);
+    check("{$,}HOME", &["?variable"]);
+    check("a{$,}'x'", &["?variable"]);
+    check("{a,$}''", &["?variable"]);
+    check("{$,a}{HOME}", &["?variable"]);
+    check("{a,b}$", &["<a$>! <b$>!"]);
+    check("{a,b}\\$x", &["<a$x>! <b$x>!"]);
+    check("{a,b}'$'x", &["<a$x>! <b$x>!"]);
+    check("a$ \"$\" $%", &["<a$> <$> <$%>"]);
+}
+
+#[test]
 fn quoting() {
     check("rm -rf /", &["<rm> <-rf> </>"]);
     check("r\\m -rf /", &["<rm> <-rf> </>"]);
@@ -109,6 +122,8 @@ fn expansions() {
 fn braces() {
     check("{rm,-rf,/}", &["<rm>! <-rf>! </>!"]);
     check("{r,}m", &["<rm>! <m>!"]);
+    check("a {,}", &["<a> ?braces"]);
+    check("a {b,}", &["<a> <b>!"]);
     check("echo {a,b{c,d}}e", &["<echo> <ae>! <bce>! <bde>!"]);
     check("echo {1..3}", &["<echo> <1>! <2>! <3>!"]);
     check("echo {08..10}", &["<echo> <08>! <09>! <10>!"]);

@@ -17,9 +17,20 @@ pub(super) fn finish(raw: RawSimple, budget: &mut Budget) -> Result<Simple, Faul
             Err(doubt) => words.push(Word::Undecidable(doubt)),
             Ok(parts) => {
                 let expanded = parts.len() > 1 || parts.first().is_some_and(|p| *p != word.atoms);
-                // Which of the empty ones was quoted is not known any more.
-                if expanded && word.quoted && parts.iter().any(Vec::is_empty) {
+                // Which of the empty ones was quoted is not known any more; and where nothing is left (`{,}`), no word
+                // could say that only bash reads it so.
+                let empty = if word.quoted {
+                    parts.iter().any(Vec::is_empty)
+                } else {
+                    parts.iter().all(Vec::is_empty)
+                };
+                if expanded && empty {
                     words.push(Word::Undecidable(Doubt::Braces));
+                    continue;
+                }
+                // `{,$}x` and `{,$}''`: what a `$` means is decided after the braces.
+                if expanded && parts.iter().any(|p| joins(p, word.quoted)) {
+                    words.push(Word::Undecidable(Doubt::Variable));
                     continue;
                 }
                 for atoms in parts {
@@ -51,6 +62,12 @@ pub(super) fn finish(raw: RawSimple, budget: &mut Budget) -> Result<Simple, Faul
         code: Vec::new(),
         runs_input: false,
     })
+}
+
+/// Whether a `$` stands before something: an atom, or quotes with nothing in them, which leave none.
+fn joins(atoms: &[Atom], quoted: bool) -> bool {
+    let dollar = Atom::Char('$', false);
+    atoms.iter().enumerate().any(|(i, a)| *a == dollar && (quoted || i + 1 < atoms.len()))
 }
 
 fn one(atoms: &[Atom], bash: bool) -> Word {
