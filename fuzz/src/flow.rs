@@ -49,6 +49,7 @@ fn gate() -> (Arc<Gate>, Caller) {
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
             servers: BTreeSet::new(),
+            clean: cordon_pipeline::Clean::new(&[6; 32]),
             staged: None,
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),

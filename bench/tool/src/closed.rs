@@ -4,7 +4,7 @@ use crate::client::{Connection, Shot};
 use crate::clock;
 use crate::histogram::Histogram;
 use crate::process::{self, Started, Usage};
-use crate::prose::{self, Request};
+use crate::prose::{self, Request, Shape};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) concurrency: usize,
     /// Bytes of text in a prompt.
     pub(crate) bytes: usize,
+    /// How the prompts are made.
+    pub(crate) shape: Shape,
     /// Before it counts.
     pub(crate) warm: Duration,
     /// While it counts.
@@ -80,8 +82,8 @@ impl Seen {
 }
 
 /// The texts to send, different ones of one size.
-pub(crate) fn texts(bytes: usize, stream: bool) -> Vec<Request> {
-    (0..TEXTS).map(|n| Request::new(prose::MODEL, bytes, stream, n)).collect()
+pub(crate) fn texts(bytes: usize, stream: bool, shape: Shape) -> Vec<Request> {
+    (0..TEXTS).map(|n| Request::new(prose::MODEL, bytes, stream, n, shape)).collect()
 }
 
 #[derive(Default)]
@@ -94,7 +96,7 @@ struct Phase {
 /// Runs it; the process whose CPU is counted may be none (a direct connection).
 pub(crate) fn run(shot: &Arc<Shot>, process: Option<&Started>, plan: Plan) -> anyhow::Result<Figures> {
     let phase = Arc::new(Phase::default());
-    let texts = Arc::new(texts(plan.bytes, false));
+    let texts = Arc::new(texts(plan.bytes, false, plan.shape));
     let threads = plan.threads.clamp(1, plan.concurrency.max(1));
     let mut joins = Vec::new();
     for t in 0..threads {

@@ -142,7 +142,7 @@ models = ["bench-*"]
 requests_per_minute = 4_000_000_000
 tokens_per_day = 1_000_000_000_000_000
 cost_per_day = 1_000_000_000
-concurrent = 1000
+concurrent = 2000
 
 [data.prompt]
 payment_card = "mask"

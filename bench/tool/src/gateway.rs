@@ -3,6 +3,7 @@
 use crate::client::Shot;
 use crate::machine::Machine;
 use crate::process::{self, Started};
+use crate::prose::Shape;
 use crate::report::{self, ClosedRow, OpenRow, Report, StreamRow, TargetRow};
 use crate::target::{Place, Target};
 use crate::{closed, cordon, nginx, open, peers, say, streams, target};
@@ -16,6 +17,8 @@ use std::time::Duration;
 const RATE: u64 = 2_000;
 /// Streams at once.
 const STREAMS: usize = 8;
+/// The concurrency at which parts, and turns of a conversation, are measured.
+const PARTS_AT: usize = 16;
 /// Between two chunks of a paced stream, in milliseconds.
 pub(crate) const INTERVAL_MS: u64 = 5;
 
@@ -242,31 +245,36 @@ fn is_part(name: &str) -> bool {
 }
 
 fn closed_loops(options: &Options, targets: &mut [Target], report: &mut Report) -> anyhow::Result<()> {
-    for &kb in &options.sizes {
-        for &concurrency in &options.concurrency {
-            for round in 0..options.rounds() {
-                say::progress(&format!(
-                    "closed loop: {kb} KB, concurrency {concurrency}, round {}",
-                    round + 1
-                ));
-                for target in in_turn(targets, round) {
-                    if is_part(&target.name) && concurrency != 16 {
-                        continue;
-                    }
-                    let plan = closed::Plan {
-                        concurrency,
-                        bytes: kb * 1024,
-                        warm: options.warm(),
-                        time: options.time(),
-                        threads: report.machine.cores,
-                    };
-                    let figures = closed::run(&target.shot, target.process.as_ref(), plan)?;
-                    if let Some(failure) = &figures.first_failure {
-                        say::progress(&format!("{}: {} failed: {failure}", target.name, figures.failed));
-                    }
-                    let name = target.name.clone();
-                    report.closed.push(ClosedRow { name, kb, concurrency, round, figures });
+    let each = |shape| {
+        options.sizes.iter().flat_map(move |kb| options.concurrency.iter().map(move |c| (shape, *kb, *c)))
+    };
+    // A conversation of one KB is its last message.
+    let turns = each(Shape::Turn).filter(|(_, kb, concurrency)| *kb > 1 && *concurrency == PARTS_AT);
+    for (shape, kb, concurrency) in each(Shape::Fresh).chain(turns) {
+        for round in 0..options.rounds() {
+            let what = if shape == Shape::Turn { ", turns of a conversation" } else { "" };
+            say::progress(&format!(
+                "closed loop: {kb} KB{what}, concurrency {concurrency}, round {}",
+                round + 1
+            ));
+            for target in in_turn(targets, round) {
+                if is_part(&target.name) && (concurrency != PARTS_AT || shape == Shape::Turn) {
+                    continue;
                 }
+                let plan = closed::Plan {
+                    concurrency,
+                    bytes: kb * 1024,
+                    shape,
+                    warm: options.warm(),
+                    time: options.time(),
+                    threads: report.machine.cores,
+                };
+                let figures = closed::run(&target.shot, target.process.as_ref(), plan)?;
+                if let Some(failure) = &figures.first_failure {
+                    say::progress(&format!("{}: {} failed: {failure}", target.name, figures.failed));
+                }
+                let (name, turn) = (target.name.clone(), shape == Shape::Turn);
+                report.closed.push(ClosedRow { name, kb, turn, concurrency, round, figures });
             }
         }
     }

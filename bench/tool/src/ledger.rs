@@ -8,6 +8,7 @@ use crate::gateway::{Folder, upstream};
 use crate::machine::{Machine, sync_times};
 use crate::process;
 use crate::proofs::{self, Checked};
+use crate::prose::Shape;
 use crate::records::{self, Sizes};
 use crate::target::{self, Place};
 use crate::{closed, cordon, say};
@@ -116,7 +117,7 @@ fn exchanges(options: &Options, folder: &Folder) -> anyhow::Result<records::Real
     let mut gateway = cordon::start(*variant, &place)?;
     gateway.settle(Duration::from_secs(30))?;
     let (warm, time) = (Duration::ZERO, Duration::from_secs(2));
-    let plan = closed::Plan { concurrency: 16, bytes: 1024, warm, time, threads: 1 };
+    let plan = closed::Plan { concurrency: 16, bytes: 1024, shape: Shape::Fresh, warm, time, threads: 1 };
     let seen = closed::run(&gateway.shot, gateway.process.as_ref(), plan)?;
     if seen.failed > 0 {
         bail!("{} exchanges failed: {}", seen.failed, seen.first_failure.unwrap_or_default());

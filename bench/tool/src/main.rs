@@ -122,7 +122,8 @@ fn run(task: Task) -> anyhow::Result<()> {
                 serde_json::to_string_pretty(&streams::run(&shot, &direct, None, plan)?)?
             } else {
                 let warm = Duration::from_millis(500);
-                let plan = closed::Plan { concurrency, bytes, warm, time, threads: 2 };
+                let plan =
+                    closed::Plan { concurrency, bytes, shape: prose::Shape::Fresh, warm, time, threads: 2 };
                 serde_json::to_string_pretty(&closed::run(&shot, None, plan)?)?
             };
             say::line(&text);

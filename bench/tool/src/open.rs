@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Most requests of one thread under way at once; beyond it they wait, and their latency says so.
-const MOST: usize = 512;
+const MOST: usize = 256;
 
 /// An open loop to run.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn run(shot: &Arc<Shot>, plan: Plan) -> anyhow::Result<Seen> {
 /// Runs it; `right` counts right answers as they come.
 pub(crate) fn run_counting(shot: &Arc<Shot>, plan: Plan, right: &Arc<AtomicU64>) -> anyhow::Result<Seen> {
     let threads = u64::try_from(plan.threads.max(1)).unwrap_or(1);
-    let texts = Arc::new(texts(plan.bytes, false));
+    let texts = Arc::new(texts(plan.bytes, false, prose::Shape::Fresh));
     let start = clock::now() + 50_000_000;
     let mut joins = Vec::new();
     for t in 0..threads {

@@ -14,6 +14,8 @@ pub(crate) const BEFORE_MARK: &str = "Ticket named ";
 pub(crate) const PACED: u8 = b'q';
 /// The model that every target knows.
 pub(crate) const MODEL: &str = "bench-model";
+/// Bytes of one message of a conversation.
+const KB: usize = 1024;
 /// Content chunks of a stream.
 pub(crate) const CHUNKS: usize = 200;
 
@@ -60,7 +62,17 @@ pub(crate) fn mark(n: u64, paced: bool) -> Mark {
     out
 }
 
-/// A chat request whose prompt has `bytes` bytes of text. The mark is patched in at `Request::mark_at`.
+/// How a prompt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One message of the user, another one in each request.
+    Fresh,
+    /// A turn of a conversation: one KB is new, what comes before it was sent in earlier requests too.
+    Turn,
+}
+
+/// A chat request whose prompt has `bytes` bytes of text. The mark is patched in at `Request::mark_at`, in the last
+/// message of the user: what a gateway remembers of earlier texts, it does not know that one.
 #[derive(Clone)]
 pub(crate) struct Request {
     body: Vec<u8>,
@@ -69,21 +81,31 @@ pub(crate) struct Request {
 
 impl Request {
     /// The `n`th of several different texts of one size.
-    pub(crate) fn new(model: &str, bytes: usize, stream: bool, n: usize) -> Self {
-        let system = format!(
-            "{BEFORE_MARK}aaaaaaaa. You are the assistant of a small company. Answer briefly and in plain words."
-        );
-        let mut user = String::with_capacity(bytes + 128);
+    pub(crate) fn new(model: &str, bytes: usize, stream: bool, n: usize, shape: Shape) -> Self {
+        let system = "You are the assistant of a small company. Answer briefly and in plain words.";
         let mut sentences = SENTENCES.iter().cycle().skip(n * 7);
-        while system.len() + user.len() < bytes {
-            let _ = write!(user, "{} ", sentences.next().copied().unwrap_or_default());
+        let mut text = |mut text: String, bytes: usize| {
+            while text.len() < bytes {
+                let _ = write!(text, "{} ", sentences.next().copied().unwrap_or_default());
+            }
+            text.truncate(bytes.max(1));
+            text
+        };
+        let mut messages = vec![serde_json::json!({"role": "system", "content": system})];
+        let mut left = bytes.saturating_sub(system.len());
+        if shape == Shape::Turn {
+            for role in ["user", "assistant"].iter().cycle() {
+                if left <= KB {
+                    break;
+                }
+                let bytes = KB.min(left - KB);
+                messages.push(serde_json::json!({"role": role, "content": text(String::new(), bytes)}));
+                left -= bytes;
+            }
         }
-        user.truncate(bytes.saturating_sub(system.len()).max(1));
-        let mut body = serde_json::json!({
-            "model": model,
-            "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
-            "temperature": 0.2,
-        });
+        let last = text(format!("{BEFORE_MARK}aaaaaaaa. "), left);
+        messages.push(serde_json::json!({"role": "user", "content": last}));
+        let mut body = serde_json::json!({"model": model, "messages": messages, "temperature": 0.2});
         if stream && let Some(map) = body.as_object_mut() {
             map.insert("stream".to_owned(), true.into());
         }
@@ -134,11 +156,19 @@ mod tests {
     fn requests_have_their_size_and_mark() {
         for bytes in [1024, 8192] {
             for n in 0..8 {
-                let request = Request::new(MODEL, bytes, n % 2 == 0, n);
+                let shape = if n < 4 { Shape::Fresh } else { Shape::Turn };
+                let request = Request::new(MODEL, bytes, n % 2 == 0, n, shape);
                 let body = request.with(&mark(77, true));
                 let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                let text = |i: usize| json["messages"][i]["content"].as_str().unwrap().len();
-                assert_eq!(text(0) + text(1), bytes);
+                let texts: Vec<_> = json["messages"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|m| m["content"].as_str().unwrap())
+                    .collect();
+                assert_eq!(texts.iter().map(|t| t.len()).sum::<usize>(), bytes);
+                assert!(texts.last().unwrap().starts_with(BEFORE_MARK));
+                assert_eq!(texts.len(), if shape == Shape::Turn && bytes > KB { 9 } else { 2 });
                 assert_eq!(mark_in(&body), Some(mark(77, true)));
                 assert_eq!(json["stream"] == true, n % 2 == 0);
             }

@@ -4,6 +4,7 @@ use crate::machine::Machine;
 use crate::{closed, streams};
 use anyhow::Context as _;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub(crate) struct TargetRow {
 pub(crate) struct ClosedRow {
     pub(crate) name: String,
     pub(crate) kb: usize,
+    /// Turns of a conversation, all but one KB of which was sent before.
+    pub(crate) turn: bool,
     pub(crate) concurrency: usize,
     pub(crate) round: usize,
     #[serde(flatten)]
@@ -185,16 +188,15 @@ fn targets(report: &Report, out: &mut String) {
 }
 
 fn closed_tables(report: &Report, out: &mut String) {
-    let mut cells: Vec<(usize, usize)> = report.closed.iter().map(|r| (r.kb, r.concurrency)).collect();
-    cells.dedup();
-    cells.sort_unstable();
-    cells.dedup();
-    for (kb, concurrency) in cells {
-        let cell: Vec<&ClosedRow> =
-            report.closed.iter().filter(|r| r.kb == kb && r.concurrency == concurrency).collect();
+    let of = |r: &ClosedRow| (r.turn, r.kb, r.concurrency);
+    let cells: BTreeSet<_> = report.closed.iter().map(of).collect();
+    for cell in cells {
+        let (turn, kb, concurrency) = cell;
+        let cell: Vec<&ClosedRow> = report.closed.iter().filter(|r| of(r) == cell).collect();
+        let what = if turn { ", of which all but the last one was sent before" } else { "" };
         let _ = writeln!(
             out,
-            "## Closed loop, {kb} KB, concurrency {concurrency}\n\n| target | requests/s | x nginx | CPU s/1,000 | x nginx | p50 ms | p99 ms | failed |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+            "## Closed loop, {kb} KB{what}, concurrency {concurrency}\n\n| target | requests/s | x nginx | CPU s/1,000 | x nginx | p50 ms | p99 ms | failed |\n|---|--:|--:|--:|--:|--:|--:|--:|"
         );
         let of = |name: &str| cell.iter().copied().filter(|r| r.name == name).collect::<Vec<_>>();
         let nginx = of("nginx");

@@ -2,6 +2,7 @@
 
 use crate::gateway::{Folder, upstream};
 use crate::process::{self, Started};
+use crate::prose::Shape;
 use crate::target::Place;
 use crate::{clock, closed, cordon, open, say, target};
 use anyhow::{Context as _, bail};
@@ -77,7 +78,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(rate) => rate.max(1),
         None => {
             let (warm, time) = (Duration::from_secs(1), Duration::from_secs(5));
-            let plan = closed::Plan { concurrency: 64, bytes, warm, time, threads };
+            let plan = closed::Plan { concurrency: 64, bytes, shape: Shape::Fresh, warm, time, threads };
             let full = closed::run(&gateway.shot, Some(process), plan)?;
             say::progress(&format!("full load: {:.0} requests a second", full.per_second));
             (full.answers / 10).max(1)

@@ -79,7 +79,7 @@ pub(crate) fn run(
     let nanos = u64::try_from(plan.time.as_nanos()).unwrap_or(u64::MAX);
     let (before, from) = (used(), clock::now());
     let end = from + nanos;
-    let texts = Rc::new(texts(plan.bytes, true));
+    let texts = Rc::new(texts(plan.bytes, true, prose::Shape::Fresh));
     tasks.block_on(&runtime, async {
         let all: Vec<_> = (0..plan.concurrency)
             .map(|_| {

@@ -46,7 +46,7 @@ impl Target {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tasks = tokio::task::LocalSet::new();
         let end = crate::clock::now() + u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        let text = prose::Request::new(prose::MODEL, 1024, false, 0);
+        let text = prose::Request::new(prose::MODEL, 1024, false, 0, prose::Shape::Fresh);
         loop {
             process::check_stop()?;
             let mut connection = Connection::new(self.shot.clone());

@@ -9,7 +9,7 @@ use crate::worker::Thread;
 use cordon_config::FailureMode;
 use cordon_identity::KillSwitch;
 use cordon_ledger::{Control, ControlKind};
-use cordon_pipeline::{Gate, Lasting};
+use cordon_pipeline::{Clean, Gate, Lasting};
 use cordon_proxy::Shared;
 use cordon_types::Clock;
 use std::collections::BTreeMap;
@@ -156,6 +156,7 @@ pub(crate) fn gate(loaded: Loaded, lasting: Lasting, kills: Arc<KillSwitch>) -> 
         detectors: loaded.detectors,
         guards: loaded.guards,
         catalogue: loaded.catalogue,
+        clean: Clean::new(&lasting.binding_key),
         staged: loaded.staged,
         servers: loaded.config.servers.iter().map(|s| s.id.clone()).collect(),
         lasting,

@@ -340,6 +340,7 @@ fn shut(loaded: &Loaded, lasting: &Lasting) -> Result<cordon_pipeline::Gate, App
         catalogue: loaded.catalogue.clone(),
         tool_killed: Arc::new(|_| true),
         servers: BTreeSet::new(),
+        clean: cordon_pipeline::Clean::new(&lasting.binding_key),
         staged: None,
         lasting: lasting.clone(),
     })

@@ -136,6 +136,8 @@ pub(crate) fn start(index: usize, listener: std::net::TcpListener, plan: Plan) -
     let client = Client::new(plan.upstreams, spawner.clone(), plan.clock.clone())?;
     let tools = ToolServers::new(plan.tools, spawner.clone(), plan.clock)?;
     let worker = Arc::new(Worker::new(plan.shared, client, tools, spawner.clone()));
+    // Not tracked: it never ends, and a drain must not wait for it. It ends with its runtime.
+    runtime.handle().spawn(cordon_ledger::Courier::default());
     let (mine, tracked) = (worker.clone(), spawner.clone());
     let (ready, is_ready) = oneshot::channel::<Result<(), std::io::Error>>();
     let join = std::thread::Builder::new()

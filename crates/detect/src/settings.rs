@@ -89,6 +89,12 @@ impl Guards {
         Self(self.0 & !Self::bit(guard))
     }
 
+    /// The set as a number: the same for equal sets, another for others.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether `guard` is in the set.
     #[must_use]
     pub const fn contains(self, guard: Guard) -> bool {

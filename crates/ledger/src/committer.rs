@@ -6,12 +6,19 @@
 //! append --queue--> commit thread: journal, sync, wake --hand-over--> keeper thread: tree, tiles, checkpoint
 //! ```
 //!
+//! Where many entries come, those that wait gather for a moment so that more share a sync ([`pace`]), and each
+//! thread's waiters are woken by one of them ([`courier`]).
+//!
 //! What always holds: an index is given out only for an entry that is on the disk (with
 //! [`Durability::Behind`]: that is queued); entries get the indexes in the order of the calls; after one failed
 //! write of either thread every waiter and every later caller is refused until a restart; both threads sleep
 //! while nothing comes in.
 
+mod courier;
 mod keeper;
+mod pace;
+
+pub use courier::Courier;
 
 use crate::{
     custody::salts::SaltWriter,
@@ -23,8 +30,10 @@ use crate::{
     volume::Volume,
 };
 use cordon_types::Clock;
+use courier::Tell;
 use futures_channel::oneshot;
 use keeper::{HandOver, Keeper};
+use pace::Pace;
 use std::{
     future::Future,
     pin::Pin,
@@ -91,7 +100,7 @@ type Salts = Vec<(u64, Zeroizing<[u8; 32]>)>;
 struct Queue {
     batch: Batch,
     /// One for each entry of the batch; none at all when nobody waits for the disk.
-    tells: Vec<oneshot::Sender<u64>>,
+    tells: Vec<Tell>,
     /// Salts that are to be durable before the entries that they belong to.
     salts: Salts,
     /// The index that the next entry gets.
@@ -231,9 +240,12 @@ impl Committer {
         let (durable, max_queue) = (options.durable, options.max_queue);
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
         let (writer, publisher) = ledger.split();
-        let linger = (durable == Durability::Behind).then_some(LINGER);
+        let gather = match durable {
+            Durability::Behind => Gather::Always,
+            Durability::Sync => Gather::Paced(Pace::new(clock.ticks()), Arc::clone(&clock)),
+        };
         let round =
-            Round { writer, linger, salts, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
+            Round { writer, gather, salts, shared: Arc::clone(&shared), hand_over: Arc::clone(&hand_over) };
         let keeper = Keeper::new(publisher, Arc::clone(&hand_over), clock, options.publish_every_ms);
         // If the second cannot be started, dropping this ends the first.
         let committer = Self {
@@ -303,8 +315,8 @@ impl Committer {
         let state = match self.durable {
             Durability::Behind => State::Ready(Some(Ok(index))),
             Durability::Sync => {
-                let (sender, receiver) = oneshot::channel();
-                queue.tells.push(sender);
+                let (tell, receiver) = Tell::here();
+                queue.tells.push(tell);
                 State::Waiting(receiver)
             }
         };
@@ -364,11 +376,34 @@ impl Drop for Committer {
     }
 }
 
+/// How long entries gather before they are written.
+enum Gather {
+    /// For a fixed time: nobody waits for the disk.
+    Always,
+    /// As long as more are likely to come soon.
+    Paced(Pace, Arc<dyn Clock>),
+}
+
+impl Gather {
+    /// How long, where `have` entries stand ready.
+    fn wait(&self, have: u64) -> Option<Duration> {
+        match self {
+            Self::Always => Some(LINGER),
+            Self::Paced(pace, _) => pace.wait(have),
+        }
+    }
+
+    fn took(&mut self, entries: u64) {
+        if let Self::Paced(pace, clock) = self {
+            pace.took(entries, clock.ticks());
+        }
+    }
+}
+
 /// What the commit thread works with.
 struct Round {
     writer: Writer,
-    /// Entries gather for so long before they are written.
-    linger: Option<Duration>,
+    gather: Gather,
     salts: Option<SaltWriter>,
     shared: Arc<Shared>,
     hand_over: Arc<HandOver>,
@@ -395,9 +430,7 @@ impl Round {
             }
             let serial = self.writer.commit(&mut batch).inspect_err(|_| shared.fail())?;
             shared.durable.store(self.writer.next(), Ordering::Release);
-            for (index, tell) in (first..).zip(tells.drain(..)) {
-                let _ = tell.send(index);
-            }
+            courier::tell(tells.drain(..), first);
             // The next batch is likely to be about as large.
             let fresh = Batch::with_capacity(batch.size().min(1 << 20));
             hand_over.put(std::mem::replace(&mut batch, fresh), serial);
@@ -406,9 +439,9 @@ impl Round {
 
     /// Waits for entries or for the end, and takes all there are. Whether it is to end.
     fn take(
-        &self,
+        &mut self,
         batch: &mut Batch,
-        tells: &mut Vec<oneshot::Sender<u64>>,
+        tells: &mut Vec<Tell>,
         salts: &mut Salts,
     ) -> Result<bool, LedgerError> {
         self.hand_over.wait_for_room();
@@ -422,10 +455,11 @@ impl Round {
             }
             queue = self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(linger) = self.linger.filter(|_| !queue.stop) {
+        if let Some(more) = self.gather.wait(queue.batch.len()).filter(|_| !queue.stop) {
             // Only a stop or a failure wakes it earlier: entries after the first wake nobody.
-            queue = self.shared.filled.wait_timeout(queue, linger).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.shared.filled.wait_timeout(queue, more).unwrap_or_else(PoisonError::into_inner).0;
         }
+        self.gather.took(queue.batch.len());
         std::mem::swap(&mut queue.batch, batch);
         std::mem::swap(&mut queue.tells, tells);
         std::mem::swap(&mut queue.salts, salts);

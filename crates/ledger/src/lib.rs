@@ -44,7 +44,7 @@ pub mod witnessed;
 
 pub use algorithm::Algorithm;
 pub use checkpoint::Checkpoint;
-pub use committer::{Appended, Committer, Durability, Options};
+pub use committer::{Appended, Committer, Courier, Durability, Options};
 pub use custody::{Custody, CustodyError, Epochs, Hold, Receipt, Retention, Scope, Trail, What};
 pub use error::LedgerError;
 pub use filter::{Filter, RecordType, Sought};

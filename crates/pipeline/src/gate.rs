@@ -1,6 +1,7 @@
 //! One snapshot of everything that judges: replaced as a whole at a reload, shared by reference.
 
 use crate::calls::ToolCalls;
+use crate::clean::Clean;
 use crate::issued::Issued;
 use crate::models::ModelTable;
 use crate::refusal::{Refusal, Why};
@@ -9,7 +10,7 @@ use crate::tally::Tally;
 use cordon_detect::{Detectors, Guards};
 use cordon_flow::Sessions;
 use cordon_policy::PolicySet;
-use cordon_types::{Digest, HeldCalls, Report, ServerId, SpanKind};
+use cordon_types::{AgentId, Digest, HeldCalls, Report, ServerId, SpanKind};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Gate {
     pub tool_killed: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Tool servers that the gateway carries calls to.
     pub servers: BTreeSet<ServerId>,
+    /// Texts of prompts in which these rules found nothing before.
+    pub clean: Clean,
     /// Manifests that are judged beside, and never enforced.
     pub staged: Option<Staged>,
     /// What outlives a reload.
@@ -71,20 +74,48 @@ impl Gate {
         server.is_some_and(|s| self.servers.contains(&s))
     }
 
+    /// Runs the detectors over a text that `agent` may have sent before, and counts what they find.
+    pub(crate) fn inspect_again(
+        &self,
+        agent: &AgentId,
+        text: &str,
+        kind: SpanKind,
+        tally: &mut Tally,
+    ) -> Result<Report, Refusal> {
+        let known = self.clean.name(agent, kind, self.guards, text);
+        if known.as_ref().is_some_and(|known| self.clean.has(known)) {
+            return Ok(Report::default());
+        }
+        let scanned = self.scan(text, kind);
+        if let Some(known) = known.filter(|_| scanned.as_ref().is_some_and(|r| *r == Report::default())) {
+            self.clean.add(known);
+        }
+        self.count(scanned, kind, tally)
+    }
+
     /// Runs the detectors over one text and counts what they find.
     pub(crate) fn inspect(&self, text: &str, kind: SpanKind, tally: &mut Tally) -> Result<Report, Refusal> {
+        self.count(self.scan(text, kind), kind, tally)
+    }
+
+    /// What the detectors say of a text; none where one failed.
+    fn scan(&self, text: &str, kind: SpanKind) -> Option<Report> {
+        catch_unwind(AssertUnwindSafe(|| self.detectors.scan(text, kind, self.guards))).ok()
+    }
+
+    fn count(&self, scanned: Option<Report>, kind: SpanKind, tally: &mut Tally) -> Result<Report, Refusal> {
         // SECURITY: a detector that panics has said nothing about this text. Closed, unless the operator opened it.
-        match catch_unwind(AssertUnwindSafe(|| self.detectors.scan(text, kind, self.guards))) {
-            Ok(report) => {
+        match scanned {
+            Some(report) => {
                 tally.found(&report.findings, kind);
                 tally.truncated |= report.truncated;
                 Ok(report)
             }
-            Err(_) if self.detector_may_fail => {
+            None if self.detector_may_fail => {
                 tally.detector_failed = true;
                 Ok(Report::default())
             }
-            Err(_) => Err(Refusal::new(
+            None => Err(Refusal::new(
                 500,
                 Why::Detector,
                 "a detector failed on this text; nothing was let through",

@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use bytes::Bytes;
 use cordon_policy::{Action, Facts, Obligations, Permit, Resource};
 use cordon_types::{Dialect, Feature, Millis, Operation, Report};
-use cordon_wire::{Forced, Request, RequestEdit, Splice, ToolKind};
+use cordon_wire::{Forced, Request, RequestEdit, Span, Splice, ToolKind};
 use std::sync::Arc;
 
 /// A request that may go upstream.
@@ -173,7 +173,9 @@ impl Work<'_> {
     }
 
     fn inspect(&mut self, request: &Request) -> Result<Vec<Report>, Refusal> {
-        request.spans.iter().map(|span| self.gate.inspect(&span.text, span.kind, &mut self.tally)).collect()
+        let (gate, agent) = (self.gate, &self.caller.agent);
+        let inspect = |span: &Span| gate.inspect_again(agent, &span.text, span.kind, &mut self.tally);
+        request.spans.iter().map(inspect).collect()
     }
 
     fn facts(&mut self, request: &Request, reports: &[Report]) -> Facts {

@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "a test's parts are for its own files")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod again;
 mod hands;
 mod matrix;
 mod place;

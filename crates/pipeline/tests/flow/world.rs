@@ -62,6 +62,7 @@ impl World {
             catalogue: cordon_ledger::Catalogue::default(),
             tool_killed: Arc::new(|_| false),
             servers: BTreeSet::new(),
+            clean: cordon_pipeline::Clean::new(&[6; 32]),
             staged: None,
             lasting: Lasting {
                 issued: Arc::new(Issued::new([7; 32])),
