@@ -4,7 +4,8 @@
     python3 bench/catalogue/run.py --cordon target/debug/cordon LIST ...
 
 The ordinary names are the 10,000 of Tranco that the Python package `pymispwarninglists` ships; pip brings it. What
-stands in `ai-among-ordinary.txt` is an AI service itself; those are counted apart, and named nowhere else.
+stands in `ai-among-ordinary.txt` is an AI service itself; those are counted apart, and named nowhere else. Of a list's
+names those among the ordinary ones are told as well: to know them all would be to take that many ordinary names.
 
 What always holds: names that are missed are counted and not printed, so that the lists stay unseen. What it does not
 do: drop a name of a list, whatever it is; a name counts once.
@@ -61,10 +62,16 @@ def main():
     options = parser.parse_args()
     clean = ordinary()
     services = {line for line in (HERE / "ai-among-ordinary.txt").read_text().splitlines() if line[:1] not in ("", "#")}
+    everyday = set(clean) - services
     for path in options.lists:
-        found = check(options.cordon, names(path), clean)
+        some = names(path)
+        found = check(options.cordon, some, clean)
         share = 100 * found["known"] / max(1, found["names"])
         print(f"{Path(path).name}: recall {share:.1f}%, {found['known']} of {found['names']} ({found['unsure']} more by rows of low precision alone)")
+        rest = [name for name in some if name not in everyday]
+        if len(rest) < len(some):
+            known = check(options.cordon, rest, clean)["known"]
+            print(f"  without its {len(some) - len(rest)} names among the ordinary ones: {100 * known / max(1, len(rest)):.1f}%, {known} of {len(rest)}")
     taken = set(found["false_positives"])
     wrong = sorted(taken - services)
     print(f"{len(clean)} ordinary names: {len(taken)} taken for AI, of which {len(taken & services)} are AI services themselves; false positives: {len(wrong)}")

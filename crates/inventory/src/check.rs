@@ -64,11 +64,11 @@ mod tests {
 
     #[test]
     fn lists_of_many_forms() {
-        let list = "# heading\n\napi.openai.com\n||claude.ai^\n0.0.0.0 gemini.google.com\n*.example.org\nh2o.ai\n*.example.com,Text,a note of b.c\n";
+        let list = "# heading\n\napi.openai.com\n||claude.ai^\n0.0.0.0 gemini.google.com\n*.example.org\nkagi.com\n*.example.com,Text,a note of b.c\n";
         let got = check(list);
         assert_eq!((got.names, got.known, got.unsure), (6, 3, 1));
         assert_eq!(got.share(), 500);
-        assert_eq!(got.missed, ["example.org", "h2o.ai", "example.com"]);
+        assert_eq!(got.missed, ["example.org", "kagi.com", "example.com"]);
         assert_eq!(check("").share(), 0);
     }
 }
