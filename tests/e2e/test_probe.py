@@ -6,9 +6,11 @@ import os
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 OLLAMA = {"/": (200, {}, "Ollama is running"), "/api/version": (200, {}, '{"version":"0.5.7"}')}
 MODELS = (200, {"content-type": "application/json"}, '{"object":"list","data":[{"id":"CANARY-model"}]}')
@@ -17,7 +19,7 @@ MODELS = (200, {"content-type": "application/json"}, '{"object":"list","data":[{
 class Site:
     """A server with these answers; keeps what was asked."""
 
-    def __init__(self, answers):
+    def __init__(self, answers, tls=None):
         self.asked = []
         site = self
 
@@ -41,6 +43,10 @@ class Site:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
         self.door = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -133,8 +139,10 @@ class Probe(unittest.TestCase):
 
     def test_approved_by_its_key(self):
         site = self.site(OLLAMA)
-        own = self.enterContext(tempfile_with('[[asset]]\nkind = "local_server"\nname = "ollama@127.0.0.1:*"\nowner = "a"\n'))
-        done, assets = self.scan(site.door, "--declared", own)
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder) / "inventory.toml"
+            own.write_text('[[asset]]\nkind = "local_server"\nname = "ollama@127.0.0.1:*"\nowner = "a"\n')
+            done, assets = self.scan(site.door, "--declared", own)
         self.assertEqual(assets[f"local_server:ollama@{site.door}"]["mark"], "sanctioned", done.stderr)
 
     def test_ports_and_networks(self):
@@ -170,19 +178,21 @@ class Probe(unittest.TestCase):
             (heads, 0),
             (endless, 0),
             (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nOllama is running", 0),
+            (b"HTTP/1.1 200 OK\r\nserver: \x1b[2J\r\ncontent-length: 17\r\n\r\nOllama is running", 0),
         )]
         for raw in raws:
             self.addCleanup(raw.close)
         version = "9.9-" + "A" * 500
         liar = self.site({
-            "/": (200, {"server": "\u001b[2J" "Ollama"}, "Ollama is running\u001b[2J"),
+            "/": (200, {"server": "Ollama" * 100}, "Ollama is running\u001b[2J"),
             "/api/version": (200, {}, json.dumps({"version": version})),
         })
         begun = time.monotonic()
         done, assets = self.scan(*(r.door for r in raws), liar.door)
         self.assertLess(time.monotonic() - begun, 100)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(sorted(assets), sorted([f"local_server:ollama@{r.door}" for r in (raws[4], liar)]))
+        # Of the body that breaks off, as much as came in time counts; the others are no server's answers.
+        self.assertEqual(set(assets) - {f"local_server:ollama@{raws[4].door}"}, {f"local_server:ollama@{liar.door}"})
         self.assertEqual(self.values(assets[f"local_server:ollama@{liar.door}"], "version"), [])
         self.assertNotIn("\u001b", done.stdout + done.stderr)
         self.assertLess(raws[0].seen, 4)
@@ -202,23 +212,27 @@ class Probe(unittest.TestCase):
         self.assertIn(door, done.stderr)
         done, _ = self.scan("no-such-host.invalid")
         self.assertEqual(done.returncode, 0)
-        self.assertEqual(done.stderr.count("no-such-host.invalid"), done.stderr.count("note:") * done.stderr.count("no-such-host.invalid"))
         self.assertIn("cannot resolve", done.stderr)
+        self.assertEqual(done.stderr.count("note:"), 1, "one note a host, not one a port")
 
-
-def tempfile_with(text):
-    import contextlib
-    import tempfile
-    from pathlib import Path
-
-    @contextlib.contextmanager
-    def made():
+    def test_tls_is_spoken_where_it_is_and_believed_where_it_may_be(self):
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "inventory.toml"
-            path.write_text(text)
-            yield path
-
-    return made()
+            cert, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                 "-subj", "/CN=probe", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"],
+                check=True,
+                capture_output=True,
+            )
+            site = Site(OLLAMA, (cert, key))
+            self.addCleanup(site.close)
+            done, assets = self.scan(site.door)
+            self.assertEqual((done.returncode, assets), (0, {}), done.stderr)
+            self.assertIn("--probe-ca", done.stderr)
+            done, assets = self.scan(site.door, "--probe-ca", cert)
+            self.assertEqual(list(assets), [f"local_server:ollama@{site.door}"], done.stderr)
+            asset = assets[f"local_server:ollama@{site.door}"]
+            self.assertEqual(self.values(asset, "url"), [f"https://{site.door}"])
 
 
 if __name__ == "__main__":
