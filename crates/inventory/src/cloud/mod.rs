@@ -207,6 +207,11 @@ impl CloudScan {
     }
 }
 
+/// What several exports name differently, and is one resource, by one key. Give it the sightings of all exports.
+pub fn join(found: &mut [Sighting]) {
+    aws::join(found);
+}
+
 /// INVARIANT: values are counted before the tree is made, so that its memory is bounded.
 fn bounded(bytes: &[u8]) -> Result<(), CloudError> {
     let values = bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count();
