@@ -192,6 +192,7 @@ class Probe(unittest.TestCase):
         self.assertLess(time.monotonic() - begun, 100)
         self.assertEqual(done.returncode, 0, done.stderr)
         # Of the body that breaks off, as much as came in time counts; the others are no server's answers.
+        self.assertNotIn("--probe-ca", done.stderr)
         self.assertEqual(set(assets) - {f"local_server:ollama@{raws[4].door}"}, {f"local_server:ollama@{liar.door}"})
         self.assertEqual(self.values(assets[f"local_server:ollama@{liar.door}"], "version"), [])
         self.assertNotIn("\u001b", done.stdout + done.stderr)

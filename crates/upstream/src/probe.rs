@@ -10,6 +10,7 @@ use crate::{
     client::{Outgoing, Server, Spawn},
     dial::{Dialer, Roots, System},
     error::UpstreamError,
+    headers::{COMPRESSED, TWO_LENGTHS},
     settings::{BaseUrl, Settings, Target},
 };
 use bytes::Bytes;
@@ -100,12 +101,17 @@ impl Prober {
 }
 
 impl Probe {
-    /// Gets `path`, and reads the answer to the bound. What comes later closes the connection.
-    pub async fn get(&self, path: &'static str) -> Result<Probed, UpstreamError> {
+    /// Gets `path`, and reads the answer to the bound; the rest of it closes the connection. `None` for an answer that
+    /// shows HTTP and no more: a redirect, which is not followed, a compressed body, a head that is too large.
+    pub async fn get(&self, path: &'static str) -> Result<Option<Probed>, UpstreamError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         let request = Outgoing { method: Method::GET, path: path.into(), headers, body: Bytes::new() };
-        let mut answer = self.server.exchange(request, self.limits.answer).await?;
+        let mut answer = match self.server.exchange(request, self.limits.answer).await {
+            Ok(answer) => answer,
+            Err(e) if is_http(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        };
         let mut body = Vec::new();
         while let Some(chunk) = answer.body.chunk().await {
             // A stream of events never ends, and a body that breaks off has said enough.
@@ -116,7 +122,16 @@ impl Probe {
                 break;
             }
         }
-        Ok(Probed { status: answer.status.as_u16(), headers: answer.headers, body })
+        Ok(Some(Probed { status: answer.status.as_u16(), headers: answer.headers, body }))
+    }
+}
+
+/// What is wrong with an answer, but shows that it was HTTP.
+fn is_http(e: &UpstreamError) -> bool {
+    match e {
+        UpstreamError::Redirect { .. } | UpstreamError::TooLarge => true,
+        UpstreamError::BadResponse { reason } => [COMPRESSED, TWO_LENGTHS].contains(&reason.as_str()),
+        _ => false,
     }
 }
 
@@ -196,6 +211,8 @@ mod tests {
                         b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
                         // A stream that stalls.
                         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nabc",
+                        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx",
+                        b"SSH-2.0-OpenSSH_9\r\n",
                     ] {
                         let (mut stream, _) = listener.accept().await.unwrap();
                         let mut request = vec![0; 4096];
@@ -209,13 +226,15 @@ mod tests {
                     asked
                 });
                 let probe = probe(&url);
-                let first = probe.get("/a").await.unwrap();
+                let first = probe.get("/a").await.unwrap().unwrap();
                 assert_eq!((first.status, first.body.as_slice()), (200, &b"01234567"[..]));
                 assert_eq!(first.headers["server"], "s");
-                let moved = probe.get("/b").await.unwrap_err();
-                assert_eq!(moved, UpstreamError::Redirect { status: 302 });
-                assert_eq!(probe.get("/c").await.unwrap().body, b"abc");
-                for (text, path) in asked.await.unwrap().iter().zip(["/a", "/b", "/c"]) {
+                assert_eq!(probe.get("/b").await.unwrap(), None, "not followed");
+                assert_eq!(probe.get("/c").await.unwrap().unwrap().body, b"abc");
+                assert_eq!(probe.get("/d").await.unwrap(), None, "not unpacked");
+                let other = probe.get("/e").await.unwrap_err();
+                assert!(matches!(other, UpstreamError::BadResponse { .. }), "{other}");
+                for (text, path) in asked.await.unwrap().iter().zip(["/a", "/b", "/c", "/d", "/e"]) {
                     assert!(text.starts_with(&format!("GET /x{path} HTTP/1.1\r\n")), "{text}");
                     let lower = text.to_ascii_lowercase();
                     for header in ["authorization", "cookie", "api-key", "content-length"] {

@@ -30,7 +30,9 @@ const AT_ONCE: usize = 64;
 /// Longest for connecting, where nobody may be; and for each part of an answer.
 const CONNECT: Duration = Duration::from_millis(1_500);
 const ANSWER: Duration = Duration::from_secs(5);
-/// Longest for one server with all its paths.
+/// Longest for one answer with its body.
+const WHOLE_ANSWER: Duration = Duration::from_secs(15);
+/// Longest for one server's other paths, once it has answered.
 const ONE_SERVER: Duration = Duration::from_secs(90);
 /// Most bytes of one body: titles and first lines of documents are what rules look at.
 const MAX_BODY: usize = 128 * 1024;
@@ -143,33 +145,29 @@ async fn server(door: &Door, prober: &Prober, shared: &Shared) -> bool {
     };
     let mut why = None;
     for tls in ways {
-        match timeout(ONE_SERVER, Box::pin(spoken(door, tls, prober, shared))).await {
-            Ok(Spoken::Yes) => return true,
-            Ok(Spoken::Nobody(e)) => {
+        match Box::pin(spoken(door, tls, prober, shared)).await {
+            Spoken::Yes => return true,
+            Spoken::Nobody(e) => {
                 why = Some(e);
                 break;
             }
             // The first way's reason says less, but for a certificate.
-            Ok(Spoken::OtherTongue(e)) => {
+            Spoken::OtherTongue(e) => {
                 if !matches!(why, Some(UpstreamError::Tls { .. })) {
                     why = Some(e);
                 }
-            }
-            Err(_) => {
-                shared.note(format!(
-                    "--probe: {}: not asked to the end in {} s",
-                    shown(door),
-                    ONE_SERVER.as_secs()
-                ));
-                return true;
             }
         }
     }
     // That nobody is at a port which nobody named is no news; that a certificate is not believed is.
     match why {
-        Some(e @ UpstreamError::Tls { .. }) if door.named || tls_first => shared
-            .note(format!("--probe: {}: {e}; name its certificate authority with --probe-ca", shown(door))),
-        Some(e) if door.place.port.is_some() => shared.note(format!("--probe: {}: {e}", shown(door))),
+        Some(UpstreamError::Tls { reason, .. }) if reason.contains("certificate") => shared.note(format!(
+            "--probe: {}: {reason}; name its certificate authority with --probe-ca",
+            shown(door)
+        )),
+        Some(e) if door.place.port.is_some() => {
+            shared.note(format!("--probe: {}: {}", shown(door), refusal(&e)));
+        }
         Some(e @ (UpstreamError::Resolve { .. } | UpstreamError::AddressRefused { .. })) => {
             shared.once(format!("--probe: {}: {}", door.place.host, refusal(&e)));
         }
@@ -213,27 +211,28 @@ async fn spoken(door: &Door, tls: bool, prober: &Prober, shared: &Shared) -> Spo
         Err(e) => return Spoken::Nobody(e),
     };
     let mut found = Server::default();
-    match Box::pin(probe.get("/")).await {
-        Ok(answer) => {
-            let seen = seen(answer);
-            if !tls && seen.wants_tls() && door.place.tls.is_none() {
-                let reason = "it wants TLS".to_owned();
-                return Spoken::OtherTongue(UpstreamError::BadResponse { reason });
-            }
-            found.take("/", &seen);
+    match get(&probe, "/").await {
+        Ok(Some(seen)) if !tls && seen.wants_tls() && door.place.tls.is_none() => {
+            let reason = "it wants TLS".to_owned();
+            return Spoken::OtherTongue(UpstreamError::BadResponse { reason });
         }
-        Err(e) if is_http(&e) => {}
+        Ok(seen) => take(&mut found, "/", seen),
         Err(
             e @ (UpstreamError::Tls { .. } | UpstreamError::BadResponse { .. } | UpstreamError::Reset { .. }),
-        ) => {
-            return Spoken::OtherTongue(e);
-        }
+        ) => return Spoken::OtherTongue(e),
         Err(e) => return Spoken::Nobody(e),
     }
-    let paths = fingerprints().paths(door.port, door.named);
-    rest(&probe, &mut found, paths.into_iter().skip(1)).await;
-    let more = found.more();
-    rest(&probe, &mut found, more.into_iter()).await;
+    let every = Box::pin(async {
+        let paths = fingerprints().paths(door.port, door.named);
+        rest(&probe, &mut found, paths.into_iter().skip(1)).await;
+        let more = found.more();
+        rest(&probe, &mut found, more.into_iter()).await;
+    });
+    // What was found by then counts.
+    if timeout(ONE_SERVER, every).await.is_err() {
+        let seconds = ONE_SERVER.as_secs();
+        shared.note(format!("--probe: {}: not asked to the end in {seconds} s", shown(door)));
+    }
     let ip: Option<IpAddr> = door.place.host.parse().ok();
     shared.found(found.found(At {
         tls,
@@ -245,14 +244,16 @@ async fn spoken(door: &Door, tls: bool, prober: &Prober, shared: &Shared) -> Spo
     Spoken::Yes
 }
 
-/// What is wrong with an answer, but shows that it was HTTP.
-fn is_http(e: &UpstreamError) -> bool {
-    match e {
-        UpstreamError::Redirect { .. } | UpstreamError::TooLarge => true,
-        UpstreamError::BadResponse { reason } => {
-            reason.starts_with("it is compressed") || reason.starts_with("it has both")
-        }
-        _ => false,
+/// One answer; `None` where it shows HTTP and no more.
+async fn get(probe: &Probe, path: &'static str) -> Result<Option<Seen>, UpstreamError> {
+    // A body may come a byte at a time, each in its time.
+    let late = |_| UpstreamError::TimeoutIdle { limit_ms: WHOLE_ANSWER.as_millis() };
+    Ok(timeout(WHOLE_ANSWER, Box::pin(probe.get(path))).await.map_err(late)??.map(seen))
+}
+
+fn take(found: &mut Server, path: &'static str, seen: Option<Seen>) {
+    if let Some(seen) = seen {
+        found.take(path, &seen);
     }
 }
 
@@ -260,12 +261,11 @@ fn is_http(e: &UpstreamError) -> bool {
 async fn rest(probe: &Probe, found: &mut Server, paths: impl Iterator<Item = &'static str>) {
     let mut failed = 0;
     for path in paths {
-        match Box::pin(probe.get(path)).await {
-            Ok(answer) => {
+        match get(probe, path).await {
+            Ok(seen) => {
                 failed = 0;
-                found.take(path, &seen(answer));
+                take(found, path, seen);
             }
-            Err(e) if is_http(&e) => failed = 0,
             Err(_) => failed += 1,
         }
         if failed >= MAX_FAILED {

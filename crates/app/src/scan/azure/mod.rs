@@ -94,7 +94,7 @@ pub(super) fn ask(
 /// A place of Azure's, and the ranges that it may be in beside the public and private ones. SECURITY: a credential
 /// goes there, so it is encrypted, unless the operator has named a server on this very machine.
 fn place(text: &str, option: &str) -> Result<(BaseUrl, Vec<ipnet::IpNet>), AppError> {
-    let base = BaseUrl::parse(text).map_err(|e| fail(format!("{option} {text}: {e}")))?;
+    let base = BaseUrl::parse(text).map_err(|e| fail(format!("{option}: {e}")))?;
     if base.is_tls() {
         return Ok((base, Vec::new()));
     }
@@ -104,7 +104,7 @@ fn place(text: &str, option: &str) -> Result<(BaseUrl, Vec<ipnet::IpNet>), AppEr
     if base.host() == "localhost" || ip.is_some_and(|ip| here.iter().any(|net| net.contains(&ip))) {
         return Ok((base, here));
     }
-    Err(fail(format!("{option} {text}: use https; the credential would cross the network in the clear")))
+    Err(fail(format!("{option}: use https; the credential would cross the network in the clear")))
 }
 
 /// Ids go into JSON, not into a path; their number and form are bounded all the same.
