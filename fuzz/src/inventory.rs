@@ -131,6 +131,13 @@ pub fn scan_cloud(data: &[u8]) {
     };
     let whole = read(bytes.len().max(1));
     assert_eq!(whole, read(1 + lead % 7), "cutting changes what is read");
+    if let Ok((found, _)) = &whole {
+        let mut joined = found.clone();
+        cordon_inventory::cloud::join(&mut joined);
+        let once = joined.clone();
+        cordon_inventory::cloud::join(&mut joined);
+        assert!(joined == once && joined.len() == found.len(), "joining twice changes what was joined");
+    }
     for s in whole.iter().flat_map(|(found, _)| found) {
         let texts = s.attributes.iter().map(|(_, v)| v).chain([&s.name, &s.id.key]);
         for text in texts {

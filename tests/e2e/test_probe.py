@@ -187,9 +187,7 @@ class Probe(unittest.TestCase):
             "/": (200, {"server": "Ollama" * 100}, "Ollama is running\u001b[2J"),
             "/api/version": (200, {}, json.dumps({"version": version})),
         })
-        begun = time.monotonic()
         done, assets = self.scan(*(r.door for r in raws), liar.door)
-        self.assertLess(time.monotonic() - begun, 100)
         self.assertEqual(done.returncode, 0, done.stderr)
         # Of the body that breaks off, as much as came in time counts; the others are no server's answers.
         self.assertNotIn("--probe-ca", done.stderr)
