@@ -164,8 +164,7 @@ mod tests {
     }
 
     fn probe(url: &str) -> Probe {
-        let limits =
-            ProbeLimits { connect: Duration::from_secs(5), answer: Duration::from_millis(300), body: 8 };
+        let limits = ProbeLimits { connect: Duration::from_secs(5), answer: Duration::from_secs(2), body: 8 };
         let prober = Prober::new(Arc::new(Here), Arc::new(Still), None, limits);
         prober.at(&BaseUrl::parse(url).unwrap()).unwrap()
     }
@@ -205,7 +204,7 @@ mod tests {
         served
             .run_until(async move {
                 let asked = tokio::task::spawn_local(async move {
-                    let mut asked = Vec::new();
+                    let (mut asked, mut open) = (Vec::new(), Vec::new());
                     for answer in [
                         &b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\nserver: s\r\n\r\n0123456789ab"[..],
                         b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
@@ -220,7 +219,7 @@ mod tests {
                         asked.push(String::from_utf8(request[..n].to_vec()).unwrap());
                         stream.write_all(answer).await.unwrap();
                         if answer.ends_with(b"abc") {
-                            tokio::time::sleep(Duration::from_secs(2)).await;
+                            open.push(stream);
                         }
                     }
                     asked
