@@ -44,7 +44,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Largest answer that is no page.
 const MAX_ERROR: usize = 64 * 1024;
-/// Most subscriptions or management groups: what Resource Graph takes in one query.
+/// Most subscriptions or management groups of one query; Azure itself may take fewer, and says so.
 const MAX_SCOPE: usize = 1_000;
 
 /// What is asked of Azure, where, and as whom. No secret stands in it.
