@@ -2,9 +2,11 @@
 
 use crate::led;
 use cordon_inventory::cloud::{Cloud, CloudScan};
+use cordon_inventory::cloud::graph;
 use cordon_inventory::code::FileKind;
 use cordon_inventory::logs::{ColumnMap, Format, LogScan, Usage, sniff};
-use cordon_inventory::{Baseline, Inventory, Rules, Sink, scan_file};
+use cordon_inventory::probe::{At, Rule, Seen, Server, VersionAt, fingerprints, places};
+use cordon_inventory::{AssetKind, Attribute, Baseline, Inventory, Rules, Sink, scan_file};
 
 /// One path of every kind of file.
 pub(crate) const PATHS: &[&str] = &[
@@ -129,10 +131,77 @@ pub fn scan_cloud(data: &[u8]) {
     };
     let whole = read(bytes.len().max(1));
     assert_eq!(whole, read(1 + lead % 7), "cutting changes what is read");
+    if let Ok((found, _)) = &whole {
+        let mut joined = found.clone();
+        cordon_inventory::cloud::join(&mut joined);
+        let once = joined.clone();
+        cordon_inventory::cloud::join(&mut joined);
+        assert!(joined == once && joined.len() == found.len(), "joining twice changes what was joined");
+    }
     for s in whole.iter().flat_map(|(found, _)| found) {
         let texts = s.attributes.iter().map(|(_, v)| v).chain([&s.name, &s.id.key]);
         for text in texts {
             assert!(text.len() <= 400 && !text.chars().any(char::is_control), "{text:?}");
+        }
+    }
+}
+
+/// Pages of a live query, errors and waits: what is kept is short and legible, and a page reads as the export does.
+pub fn scan_graph(data: &[u8]) {
+    if let Ok(page) = graph::page("azure", data) {
+        let mut scan = CloudScan::new("azure", Some(Cloud::Azure));
+        let read = scan.push(data).and_then(|()| scan.finish());
+        assert_eq!(read.map(|r| r.found).ok().as_ref(), Some(&page.found), "a page is no export");
+        let scope = graph::Scope { subscriptions: page.next.iter().cloned().collect(), ..graph::Scope::default() };
+        let body = graph::request(&scope, page.next.as_deref());
+        assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
+    }
+    for code in graph::codes(data) {
+        assert!(code.len() <= 64 && code.bytes().all(|b| b.is_ascii_graphic()), "{code:?}");
+    }
+    let _ = graph::seconds(&String::from_utf8_lossy(data));
+}
+
+/// Answers of servers that are asked, rules and targets: of an answer nothing is kept but a version's form.
+pub fn scan_probe(data: &[u8]) {
+    let (lead, bytes) = led(data);
+    let (head, body) = bytes.split_at(bytes.len().min(lead % 64));
+    let status = [200, 302, 401, 404, 500][lead % 5];
+    let seen = Seen::new(status, [("server", head)].into_iter(), body.to_vec());
+    let _ = seen.wants_tls();
+    let mut server = Server::default();
+    for path in fingerprints().paths(443, true) {
+        server.take(path, &seen);
+    }
+    for path in server.more() {
+        server.take(path, &seen);
+    }
+    let at = At { tls: lead % 2 == 0, host: "10.0.0.5", port: 8080, prefix: "", loopback: false };
+    for s in server.found(at) {
+        let known = fingerprints().products().iter().any(|p| s.name == format!("{} at 10.0.0.5:8080", p.name));
+        assert!(known && s.confidence <= 1000 && s.id.kind != AssetKind::Secret, "{s:?}");
+        for (attribute, value) in &s.attributes {
+            let short = *attribute != Attribute::Version || value.len() <= 32;
+            assert!(short && value.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{attribute:?} {value:?}");
+        }
+    }
+    let text = String::from_utf8_lossy(bytes);
+    for line in text.lines().take(8) {
+        if let Some(rule) = Rule::parse(line) {
+            let nothing = Seen::new(404, std::iter::empty(), Vec::new());
+            assert!(!rule.holds(&nothing), "an empty answer fulfils {line:?}");
+        }
+        if let Some(version) = VersionAt::parse(line).and_then(|at| at.find(&seen)) {
+            assert!((3..=32).contains(&version.len()) && version.is_ascii(), "{version:?}");
+        }
+    }
+    let named: Vec<String> = text.split_whitespace().take(8).map(str::to_owned).collect();
+    if let Ok(all) = places(&named) {
+        assert!(all.len() <= cordon_inventory::probe::MAX_PLACES);
+        for place in all {
+            let safe = place.host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
+            assert!(safe && !place.host.is_empty() && !place.prefix.ends_with('/'), "{place:?}");
+            assert!(!place.prefix.split('/').any(|p| p == ".."), "{place:?}");
         }
     }
 }
@@ -244,6 +313,31 @@ pub mod seeds {
             include_bytes!("../../crates/inventory/tests/fixtures/cloud/gcp-search.json"),
         ];
         (0..=CLOUDS.len()).flat_map(|n| texts.iter().map(move |t| led(n, t))).collect()
+    }
+
+    /// Pages, and errors.
+    pub fn graph() -> Vec<Vec<u8>> {
+        let texts: &[&[u8]] = &[
+            include_bytes!("../../crates/inventory/tests/fixtures/cloud/azure-graph.json"),
+            b"{\"totalRecords\":0,\"count\":0,\"data\":[],\"resultTruncated\":\"true\",\"$skipToken\":\"a\"}",
+            b"{\"error\":{\"code\":\"BadRequest\",\"message\":\"m\",\"details\":[{\"code\":\"InvalidQuery\"}]}}",
+            b"00:00:05",
+            b"7",
+        ];
+        texts.iter().map(|t| t.to_vec()).collect()
+    }
+
+    /// Answers, rules, targets.
+    pub fn probe() -> Vec<Vec<u8>> {
+        let texts: &[&[u8]] = &[
+            b"Ollama is running",
+            b"{\"version\":\"0.5.7\"}",
+            b"{\"object\":\"list\",\"data\":[{\"owned_by\":\"sglang\"}]}",
+            b"<script>window.gradio_config = {\"version\":\"5.1.0\",\"auth_required\":true",
+            b"status=200 && body=\"a \\\"b\" || header=\"x\" && body!=\"y\"\njson:version\nafter:x\nheader:server\nwhole",
+            b"https://a.example:8443/x 10.0.0.0/30 [::1]:80 fd00::/126 gpu:11434",
+        ];
+        (0..10).flat_map(|n| texts.iter().map(move |t| led(n, t))).collect()
     }
 
     /// Logs.

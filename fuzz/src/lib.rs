@@ -23,7 +23,9 @@ pub use custody::custody;
 pub use detect::{detect_scan, detect_stream};
 pub use export::{export, usage};
 pub use flow::pipeline;
-pub use inventory::{scan_cloud, scan_code, scan_logs, scan_mcp, scan_own, scan_weights};
+pub use inventory::{
+    scan_cloud, scan_code, scan_graph, scan_logs, scan_mcp, scan_own, scan_probe, scan_weights,
+};
 pub use govern::{evidence, pack};
 pub use provenance::provenance;
 pub use mcp::mcp_message;
@@ -70,6 +72,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scan_weights", body: scan_weights, seeds: inventory::seeds::weights },
     Target { name: "scan_logs", body: scan_logs, seeds: inventory::seeds::logs },
     Target { name: "scan_cloud", body: scan_cloud, seeds: inventory::seeds::clouds },
+    Target { name: "scan_graph", body: scan_graph, seeds: inventory::seeds::graph },
+    Target { name: "scan_probe", body: scan_probe, seeds: inventory::seeds::probe },
     Target { name: "scan_own", body: scan_own, seeds: inventory::seeds::own },
     Target { name: "versions", body: versions, seeds: supply::seeds::versions },
     Target { name: "advisory", body: advisory, seeds: supply::seeds::records },

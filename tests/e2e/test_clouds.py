@@ -35,6 +35,16 @@ class Clouds(unittest.TestCase):
         self.assertIn("resultTruncated", done.stderr)
         self.assertNotIn("records no Bedrock agents", done.stderr)
 
+    def test_a_resource_of_two_exports_stands_once(self):
+        arn = "arn:aws:bedrock:eu-west-1:111122223333:knowledge-base/KB1"
+        rows = [{"Arn": arn, "CfnResourceType": "AWS::Bedrock::KnowledgeBase"}]
+        with tempfile.TemporaryDirectory() as folder:
+            explorer = Path(folder) / "explorer.json"
+            explorer.write_text(json.dumps({"Resources": rows}))
+            done, assets = scan("--cloud", FIXTURES / "aws-config.json", explorer)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([a["key"] for a in assets.values()], [arn.lower()])
+
     def test_config_alone_says_what_it_misses(self):
         done, assets = scan("--cloud", FIXTURES / "aws-config.json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -1,5 +1,7 @@
 """A log shows a service that nobody approved; its note says what to use instead, and who read it is recorded, once."""
 
+import hashlib
+import hmac
 import json
 import tempfile
 import time
@@ -110,6 +112,41 @@ class Shadow(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
         done = self.gateway.run("shadow", "page", "deepseek", "--gateway-url", "javascript:1", "--person", "jane")
         self.assertNotEqual(done.returncode, 0)
+
+
+class Expired(unittest.TestCase):
+    def signed(self, key, until):
+        """A link as the gateway signs it (crates/identity/src/acknowledge.rs), with its own key; the test chooses until when."""
+        secret = hmac.digest(key, b"user\0\0cordon links to acknowledge a note", "sha256")
+        digests = [hashlib.sha256(text).hexdigest() for text in (b"person", b"text")]
+        signed = ".".join(["ack1", "deepseek", *digests, str(until), f"{7:032x}"])
+        return f"{signed}.{hmac.new(secret, signed.encode(), 'sha256').hexdigest()}"
+
+    def open(self, url, token, post):
+        data = f"token={token}"
+        try:
+            with urllib.request.urlopen(*((url, data.encode()) if post else (f"{url}?{data}",))) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def test_an_expired_link_is_refused_and_counted(self):
+        with Gateway() as gateway:
+            key = bytes.fromhex((gateway.data_dir / "keys/users.key").read_text().strip())
+            url = gateway.anthropic_base_url + "/cordon/v1/acknowledgements"
+            now = int(time.time() * 1000)
+            # What is signed so is taken, while its time lasts: else the refusal below would prove nothing.
+            self.assertEqual(self.open(url, self.signed(key, now + 600_000), post=False), 200)
+            self.assertNotIn("refusal", gateway.cordon("audit", "show"))
+            expired = self.signed(key, now - 1)
+            self.assertEqual([self.open(url, expired, post=post) for post in (False, True)], [410, 410])
+
+            def counted():
+                shown = [json.loads(line)["record"] for line in gateway.cordon("audit", "show", "--json").splitlines()]
+                return sum(r["n"] for r in shown if r.get("what") == "refusal" and r["why"] == "unauthenticated") == 2
+
+            eventually(counted, "both are counted")
+            self.assertEqual(gateway.cordon("shadow", "list", "--json").strip(), "")
 
 
 if __name__ == "__main__":

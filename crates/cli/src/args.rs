@@ -108,7 +108,7 @@ pub(crate) enum Command {
         command: Audit,
     },
     /// Find AI in code, on this machine and in network logs, and mark it against what is declared.
-    Scan(crate::scan::Scan),
+    Scan(Box<crate::scan::Scan>),
     /// The list of AI services that scans use.
     Catalogue {
         #[command(subcommand)]

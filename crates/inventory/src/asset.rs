@@ -126,6 +126,8 @@ pub enum Source {
     Gateway,
     /// A cloud's own listing of its resources.
     Cloud,
+    /// What a server answered when it was asked.
+    Probe,
 }
 
 /// Where a sighting stands.

@@ -1,8 +1,10 @@
-//! The inventory of AI: what stands in code, on machines, in clouds' exports and in network logs, joined to assets.
+//! The inventory of AI: what stands in code, on machines, in clouds' exports, servers' answers and network logs, joined to
+//! assets.
 //!
 //! ```text
 //! bytes of a file  -> code | machine | models -> Sighting --+
 //! a cloud's export -> cloud -> Sighting --------------------+
+//! a server's answer -> probe -> Sighting -------------------+
 //! chunks of a log  -> logs -> Usage (who, which service) ---+-> Inventory -> marks, problems, drift
 //! inventory.toml   -> declared ----------------------------+
 //! ```
@@ -22,6 +24,7 @@ pub mod logs;
 pub mod machine;
 pub mod note;
 pub mod offer;
+pub mod probe;
 pub mod weights;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The operator's own receivers: collectors, log servers, object stores. Records and copies of the ledger go there.
+//! The operator's own receivers: collectors, log servers, object stores. Records and copies of the ledger go there, and
+//! to a cloud's inventory a query that Cordon itself makes.
 //!
 //! What always holds: addresses are judged and connected to as for upstreams (private and loopback ones are usual
 //! here; metadata and link-local ones stay refused), redirects are not followed, a credential goes to the one host
@@ -12,6 +13,7 @@ use crate::{
     client::{Outgoing, Server, Spawn},
     dial::{Dialer, Roots, System},
     error::{Phase, UpstreamError},
+    oauth::Bearer,
     settings::{BaseUrl, Settings, Target},
 };
 use cordon_types::Clock;
@@ -72,6 +74,12 @@ impl Delivery {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         self.server.carry(request, self.idle).await
+    }
+
+    /// The same with a token that was got for this receiver. Let the settings say `tokens`, so that none goes out in the
+    /// clear.
+    pub async fn send_as(&self, request: Outgoing, bearer: &Bearer) -> Result<Incoming, UpstreamError> {
+        self.send(request, Some(bearer.header())).await
     }
 }
 

@@ -91,6 +91,11 @@ impl Own {
     }
 }
 
+/// What is compressed cannot be inspected.
+pub(crate) const COMPRESSED: &str = "it is compressed, although identity was asked for";
+/// RFC 9112, section 6.3: both together are how one answer is made to look like two.
+pub(crate) const TWO_LENGTHS: &str = "it has both a length and a transfer encoding";
+
 /// Checks an answer's head and takes out what concerns the connection only.
 pub(crate) fn incoming(status: StatusCode, headers: &mut HeaderMap) -> Result<(), UpstreamError> {
     let bad = |reason: &str| Err(UpstreamError::BadResponse { reason: reason.to_owned() });
@@ -105,11 +110,10 @@ pub(crate) fn incoming(status: StatusCode, headers: &mut HeaderMap) -> Result<()
         .iter()
         .any(|v| !v.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
     if encoded {
-        return bad("it is compressed, although identity was asked for");
+        return bad(COMPRESSED);
     }
-    // RFC 9112, section 6.3: both together are how one answer is made to look like two.
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return bad("it has both a length and a transfer encoding");
+        return bad(TWO_LENGTHS);
     }
     strip_hop_by_hop(headers);
     Ok(())

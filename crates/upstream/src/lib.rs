@@ -11,7 +11,8 @@
 //!
 //! What always holds:
 //! - nothing of a caller's is sent without a [`cordon_policy::Permit`]; a [`Delivery`] carries only what the gateway
-//!   made itself, records and copies of the ledger, as a [`Peer`] carries checkpoints, and knows no model provider;
+//!   made itself, records and copies of the ledger, as a [`Peer`] carries checkpoints, and knows no model provider; a
+//!   [`Probe`] carries nothing, and asks what a server is;
 //! - a connection goes to exactly the address that was judged, and a credential only to its own upstream;
 //! - redirects are never followed; a request that may have been processed is never sent twice;
 //! - no error text for a caller names an address, a host or a credential.
@@ -30,6 +31,7 @@ mod io;
 pub mod oauth;
 mod peer;
 mod pool;
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -42,5 +44,6 @@ pub use client::{Client, Outgoing, Spawn};
 pub use delivery::{Delivery, Line};
 pub use error::{Phase, UpstreamError};
 pub use peer::{Peer, PeerAnswer};
+pub use probe::{Probe, ProbeLimits, Probed, Prober};
 pub use settings::{AuthStyle, BaseUrl, Credential, Settings, Target};
 pub use tools::{ApiRequest, Child, ChildSettings, Line as ChildLine, ToolRequest, ToolServers};

@@ -6,10 +6,11 @@
 use super::logs::{PIECE, open, unpacked};
 use super::{ScanOptions, Shared};
 use crate::error::AppError;
-use cordon_inventory::cloud::{CloudError, CloudScan};
+use cordon_inventory::cloud::{CloudError, CloudScan, join};
 
 pub(super) fn read_all(options: &ScanOptions, shared: &Shared) -> Result<(), AppError> {
     let (mut config, mut agents) = (false, false);
+    let mut found = Vec::new();
     for path in &options.clouds {
         let place = path.display().to_string();
         let mut scan = CloudScan::new(&place, options.cloud_format);
@@ -31,8 +32,10 @@ pub(super) fn read_all(options: &ScanOptions, shared: &Shared) -> Result<(), App
         for note in done.notes {
             shared.note(format!("{place}: {note}"));
         }
-        shared.found(done.found);
+        found.extend(done.found);
     }
+    join(&mut found);
+    shared.found(found);
     if config && !agents {
         shared.note(
             "AWS Config records no Bedrock agents: add what `aws bedrock-agent list-agents` prints"

@@ -6,18 +6,26 @@
 //! homes -> known places ----+
 //! clouds' exports ----------+
 //! a gateway's records ------+
+//! Azure, where asked -------+
+//! servers, where asked -----+
 //! ```
-//! What always holds: files are read, never run; nothing is connected to; in trees symbolic links are passed over, and
+//! What always holds: files are read, never run; nothing is connected to but what `--azure` and `--probe` name; in trees symbolic links are passed over, and
 //! everywhere what is no file; a file over its kind's limit is named in a note and not read. A known place on a machine
 //! may itself be a link to a file, as people keep their settings. What it does not do: print; `cli` does.
 
+mod azure;
 mod cloud;
 mod gateway;
 mod logs;
 mod machine;
+mod probe;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub use azure::AzureQuery;
+pub use cordon_inventory::cloud::graph::Scope;
+pub use probe::ProbeQuery;
 
 use crate::error::AppError;
 use cordon_inventory::asset::legible;
@@ -53,6 +61,8 @@ pub struct ScanOptions {
     pub clouds: Vec<PathBuf>,
     /// Their format; their keys tell without.
     pub cloud_format: Option<Cloud>,
+    /// What is asked over the network; nothing unless the operator says so.
+    pub live: Live,
     /// The operator's `inventory.toml`.
     pub declared: Option<PathBuf>,
     /// An earlier scan.
@@ -69,6 +79,15 @@ pub struct ScanOptions {
     pub dormant_days: u32,
     /// Now, in milliseconds since 1970.
     pub now: i64,
+}
+
+/// What a scan asks over the network.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// Azure Resource Graph.
+    pub azure: Option<AzureQuery>,
+    /// Servers, what they are.
+    pub probe: Option<ProbeQuery>,
 }
 
 /// One log, read.
@@ -179,6 +198,15 @@ impl Shared {
         all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(each);
     }
 
+    /// Takes a note that many may write alike.
+    fn once(&self, note: String) {
+        let known =
+            self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains(&legible(&note));
+        if !known {
+            self.note(note);
+        }
+    }
+
     fn found(&self, found: Vec<Sighting>) {
         if !found.is_empty() {
             self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(found);
@@ -206,14 +234,7 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         std::fs::symlink_metadata(path).map_err(|e| AppError::file(path, "looking at it", e))?;
     }
     let shared = Shared { packages: options.packages.then(Mutex::default), ..Shared::default() };
-    if !options.paths.is_empty() {
-        walk::walk(options, &shared, progress);
-    }
-    if let Some(root) = &options.machine {
-        machine::look(root, options.ports, &shared);
-    }
-    bills(&options.boms, &shared)?;
-    cloud::read_all(options, &shared)?;
+    look(options, &shared, progress)?;
     let mut declared = match &options.gateway {
         Some(root) => gateway::look(root, &shared)?,
         None => Vec::new(),
@@ -255,6 +276,25 @@ pub fn scan(options: &ScanOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<S
         notes,
         more_notes: more_notes.into_inner(),
     })
+}
+
+/// Everything but logs and the gateway's records.
+fn look(options: &ScanOptions, shared: &Shared, progress: &(dyn Fn(&str) + Sync)) -> Result<(), AppError> {
+    if !options.paths.is_empty() {
+        walk::walk(options, shared, progress);
+    }
+    if let Some(root) = &options.machine {
+        machine::look(root, options.ports, shared);
+    }
+    bills(&options.boms, shared)?;
+    cloud::read_all(options, shared)?;
+    if let Some(query) = &options.live.azure {
+        azure::ask(query, shared, progress)?;
+    }
+    if let Some(query) = &options.live.probe {
+        probe::ask(query, shared, progress)?;
+    }
+    Ok(())
 }
 
 /// An earlier scan.

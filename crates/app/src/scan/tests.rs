@@ -20,6 +20,7 @@ fn options() -> ScanOptions {
         boms: Vec::new(),
         clouds: Vec::new(),
         cloud_format: None,
+        live: Live::default(),
         least: 400,
         dormant_days: 90,
         now: 1_795_600_800_000,

@@ -49,6 +49,7 @@ fn options(paths: &[&Path]) -> ScanOptions {
         boms: Vec::new(),
         clouds: Vec::new(),
         cloud_format: None,
+        live: crate::scan::Live::default(),
         format: None,
         machine: None,
         ports: false,

@@ -25,6 +25,10 @@ pub(crate) struct Scan {
     /// The exports' format (azure, defender, aws, gcp), where their keys do not tell.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) cloud_format: Option<String>,
+    #[command(flatten)]
+    pub(crate) azure: Azure,
+    #[command(flatten)]
+    pub(crate) probe: Probe,
     /// What the gateway of the data directory (`--data-dir`) has seen: agents, models, tools, servers, providers, users;
     /// and what its config and manifests declare.
     #[arg(long)]
@@ -68,6 +72,59 @@ pub(crate) struct Scan {
     /// Print every row of the table.
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// How Azure is asked.
+#[derive(Args)]
+pub(crate) struct Azure {
+    /// Ask Azure Resource Graph which AI there is. The credential is AZURE_ACCESS_TOKEN, or AZURE_TENANT_ID,
+    /// AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or stands in a file.
+    #[arg(long)]
+    pub(crate) azure: bool,
+    /// Look at this subscription alone; without, at all that the credential reads. May be repeated.
+    #[arg(long, value_name = "ID", requires = "azure")]
+    pub(crate) azure_subscription: Vec<String>,
+    /// Look at this management group alone. May be repeated; not beside subscriptions.
+    #[arg(long, value_name = "NAME", requires = "azure", conflicts_with = "azure_subscription")]
+    pub(crate) azure_management_group: Vec<String>,
+    /// The tenant; AZURE_TENANT_ID without.
+    #[arg(long, value_name = "ID", requires = "azure")]
+    pub(crate) azure_tenant: Option<String>,
+    /// The client; AZURE_CLIENT_ID without.
+    #[arg(long, value_name = "ID", requires = "azure")]
+    pub(crate) azure_client_id: Option<String>,
+    /// A file with the client's secret, which only its owner may read.
+    #[arg(long, value_name = "FILE", requires = "azure")]
+    pub(crate) azure_secret_file: Option<PathBuf>,
+    /// A file with an access token, which only its owner may read.
+    #[arg(long, value_name = "FILE", requires = "azure", conflicts_with = "azure_secret_file")]
+    pub(crate) azure_token_file: Option<PathBuf>,
+    /// Resource Manager: https, or a server on this machine.
+    #[arg(long, value_name = "URL", requires = "azure", default_value = "https://management.azure.com")]
+    pub(crate) azure_base: String,
+    /// Who gives tokens: https, or a server on this machine.
+    #[arg(long, value_name = "URL", requires = "azure", default_value = "https://login.microsoftonline.com")]
+    pub(crate) azure_authority: String,
+}
+
+/// Which servers are asked.
+#[derive(Args)]
+pub(crate) struct Probe {
+    /// Ask servers what they are, by GET and without a credential: a host, host:port, URL, or network (10.0.5.0/24; at
+    /// most 1024 addresses in all). May be repeated, and takes several.
+    #[arg(long, value_name = "TARGET", num_args = 1..)]
+    pub(crate) probe: Vec<String>,
+    /// Ports, for targets that name none, parted by commas; each is asked every path. Without, the ports at which
+    /// known servers stand.
+    #[arg(long, value_name = "PORT", value_delimiter = ',', requires = "probe")]
+    pub(crate) probe_ports: Vec<u16>,
+    /// Stop asking after so many seconds.
+    #[arg(long, value_name = "N", requires = "probe", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) probe_seconds: u64,
+    /// Certificate authorities to believe beside the system's (PEM).
+    #[arg(long, value_name = "FILE", requires = "probe")]
+    pub(crate) probe_ca: Option<PathBuf>,
 }
 
 /// What a scan fails on.

@@ -10,7 +10,7 @@ use crate::output;
 use anyhow::{Context as _, anyhow};
 use args::FailOn;
 use cordon_app::SystemClock;
-use cordon_app::scan::{ScanOptions, Scanned};
+use cordon_app::scan::{AzureQuery, Live, ProbeQuery, ScanOptions, Scanned, Scope};
 use cordon_inventory::Issue;
 use cordon_inventory::cloud::Cloud;
 use cordon_inventory::logs::{ColumnMap, Format};
@@ -70,7 +70,9 @@ fn asked(root: &Path, options: &Scan) -> anyhow::Result<ScanOptions> {
         };
     let machine = options.machine || options.ports;
     let files = [&options.logs, &options.bom, &options.cloud];
-    let named = machine || options.gateway || files.iter().any(|f| !f.is_empty());
+    let live = live(options);
+    let asks = live.azure.is_some() || live.probe.is_some();
+    let named = machine || options.gateway || asks || files.iter().any(|f| !f.is_empty());
     let nothing = options.paths.is_empty() && !named;
     Ok(ScanOptions {
         // Without anything named, the folder one stands in.
@@ -88,10 +90,36 @@ fn asked(root: &Path, options: &Scan) -> anyhow::Result<ScanOptions> {
         boms: options.bom.clone(),
         clouds: options.cloud.clone(),
         cloud_format,
+        live,
         least: options.min_confidence,
         dormant_days: options.dormant_days,
         now: i64::try_from(SystemClock::new().now()).unwrap_or(i64::MAX),
     })
+}
+
+/// What is asked over the network.
+fn live(options: &Scan) -> Live {
+    let (azure, probe) = (&options.azure, &options.probe);
+    Live {
+        azure: azure.azure.then(|| AzureQuery {
+            base: azure.azure_base.clone(),
+            authority: azure.azure_authority.clone(),
+            tenant: azure.azure_tenant.clone(),
+            client: azure.azure_client_id.clone(),
+            secret_file: azure.azure_secret_file.clone(),
+            token_file: azure.azure_token_file.clone(),
+            scope: Scope {
+                subscriptions: azure.azure_subscription.clone(),
+                management_groups: azure.azure_management_group.clone(),
+            },
+        }),
+        probe: (!probe.probe.is_empty()).then(|| ProbeQuery {
+            targets: probe.probe.clone(),
+            ports: probe.probe_ports.clone(),
+            seconds: probe.probe_seconds,
+            ca: probe.probe_ca.clone(),
+        }),
+    }
 }
 
 fn fails(scanned: &Scanned, on: &[FailOn]) -> bool {

@@ -151,6 +151,7 @@ fn packages(now: u64) -> ScanOptions {
         boms: Vec::new(),
         clouds: Vec::new(),
         cloud_format: None,
+        live: cordon_app::scan::Live::default(),
         no_ignore: false,
         threads: 0,
         packages: true,

@@ -42,6 +42,6 @@ pub fn catalogue() -> &'static Catalogue {
 }
 
 /// The rows of a list: tab-separated fields, without the heading.
-fn rows(list: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+pub(crate) fn rows(list: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     list.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(|l| l.split('\t').collect())
 }

@@ -3,8 +3,9 @@
 //! Shapes: the service models of botocore 1.44.5. AWS Config records no Bedrock agents.
 
 use super::{CloudRead, push, resource, text};
-use crate::asset::{AssetKind, Attribute, Sighting, Sink};
+use crate::asset::{AssetKind, Attribute, Sighting, Sink, Source};
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 /// A list: its key, what its items are, and the fields with a key and a name.
 struct List {
@@ -220,4 +221,47 @@ fn typed(row: &Value, sink: &mut Sink) {
         other => other.clone(),
     });
     push(sighting, tags.as_ref(), sink);
+}
+
+/// Gives what one export names by its id alone the ARN under which another has it, so that it stands once. An id that
+/// ends the ARNs of two resources, or of one of another account or region, names neither.
+pub(super) fn join(found: &mut [Sighting]) {
+    let by_last =
+        |key: &str| key.starts_with("arn:").then(|| key.rsplit(['/', ':']).next().unwrap_or("").to_owned());
+    let mut arns: HashMap<(AssetKind, String), HashSet<String>> = HashMap::new();
+    for s in found.iter().filter(|s| s.evidence.source == Source::Cloud) {
+        if let Some(last) = by_last(&s.id.key) {
+            arns.entry((s.id.kind, last)).or_default().insert(s.id.key.clone());
+        }
+    }
+    // The hint of an owner beside a resource has no attributes to tell by; it goes where its resource goes.
+    let mut moved: HashMap<(AssetKind, String), Option<String>> = HashMap::new();
+    for s in found.iter().filter(|s| s.evidence.source == Source::Cloud && is_amazon(s)) {
+        let Some(all) = arns.get(&(s.id.kind, s.id.key.clone())) else { continue };
+        let mut fits = all.iter().filter(|arn| is_of(s, arn));
+        let one = fits.next().filter(|_| fits.next().is_none()).cloned();
+        let known = moved.entry((s.id.kind, s.id.key.clone())).or_insert_with(|| one.clone());
+        if *known != one {
+            *known = None;
+        }
+    }
+    for s in found.iter_mut().filter(|s| s.evidence.source == Source::Cloud) {
+        if let Some(Some(arn)) = moved.get(&(s.id.kind, s.id.key.clone())) {
+            s.id.key.clone_from(arn);
+        }
+    }
+}
+
+fn is_amazon(s: &Sighting) -> bool {
+    s.attributes.iter().any(|(a, v)| *a == Attribute::Vendor && v == "Amazon")
+}
+
+/// Whether the ARN is of the account and region that the sighting names, where it names them.
+fn is_of(s: &Sighting, arn: &str) -> bool {
+    let mut parts = arn.split(':').skip(3);
+    [Attribute::Location, Attribute::Account].iter().all(|attribute| {
+        let part = parts.next().unwrap_or("");
+        let said = s.attributes.iter().find(|(a, _)| a == attribute).map_or("", |(_, v)| v.as_str());
+        said.is_empty() || part.is_empty() || said.eq_ignore_ascii_case(part)
+    })
 }

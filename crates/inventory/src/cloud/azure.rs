@@ -45,6 +45,16 @@ pub(super) fn read(value: &Value, sink: &mut Sink, read: &mut CloudRead) -> bool
     if ["$skipToken", "skip_token", "nextLink"].iter().any(|k| !text(value, k).is_empty()) {
         read.notes.push("more pages follow; give them too".to_owned());
     }
+    rows(value, sink)
+}
+
+/// Every type of resource that is read here, as Azure writes it.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().map(|(name, _, _)| *name)
+}
+
+/// The rows of a document, in whichever shape they are; whether it has any place for them.
+pub(super) fn rows(value: &Value, sink: &mut Sink) -> bool {
     if let Some(rows) = items(value, &["data", "value"]) {
         for row in rows {
             one(row, sink);

@@ -6,12 +6,13 @@
 //! ```
 //! What always holds: a document is bounded in bytes and in values, and the depth of JSON by its parser; lines are
 //! streamed. What a cloud offers is not what its customer uses: lists of available models name no asset. An owner in a
-//! tag is a hint and never a declaration. What it does not do: ask a cloud for anything.
+//! tag is a hint and never a declaration. What it does not do: ask a cloud for anything; [`graph`] says what to ask.
 
 mod aws;
 mod azure;
 mod defender;
 mod gcp;
+pub mod graph;
 #[cfg(test)]
 mod tests;
 
@@ -188,10 +189,7 @@ impl CloudScan {
     fn documents(&mut self) -> Result<(), CloudError> {
         let bytes = std::mem::take(&mut self.bytes);
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        // INVARIANT: counted before the tree is made, so that its memory is bounded.
-        if bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > MAX_VALUES {
-            return Err(CloudError::TooLarge);
-        }
+        bounded(bytes)?;
         for document in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
             let value = document.map_err(|e| CloudError::Json(e.to_string()))?;
             let cloud = self.cloud.or_else(|| sniff(&value)).ok_or(CloudError::Unknown)?;
@@ -207,6 +205,17 @@ impl CloudScan {
         }
         Ok(())
     }
+}
+
+/// What several exports name differently, and is one resource, by one key. Give it the sightings of all exports.
+pub fn join(found: &mut [Sighting]) {
+    aws::join(found);
+}
+
+/// INVARIANT: values are counted before the tree is made, so that its memory is bounded.
+fn bounded(bytes: &[u8]) -> Result<(), CloudError> {
+    let values = bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count();
+    if bytes.len() > MAX_DOCUMENT || values > MAX_VALUES { Err(CloudError::TooLarge) } else { Ok(()) }
 }
 
 /// Whose a document is, by its keys.

@@ -101,6 +101,39 @@ fn aws_lists_what_runs_and_not_what_is_offered() {
 }
 
 #[test]
+fn a_resource_of_aws_that_two_exports_show_stands_once() {
+    let arn = "arn:aws:bedrock:eu-west-1:111122223333:knowledge-base/KB1";
+    let explorer = |arn: &str| {
+        format!(r#"{{"Resources":[{{"Arn":"{arn}","CfnResourceType":"AWS::Bedrock::KnowledgeBase"}}]}}"#)
+    };
+    let joined = |texts: &[&str]| {
+        let mut found: Vec<_> = texts.iter().flat_map(|t| read(t).found).collect();
+        super::join(&mut found);
+        let all = inventory(CloudRead { found, ..CloudRead::default() }, "");
+        all.assets.into_iter().map(|a| (a.id.key, a.sightings)).collect::<Vec<_>>()
+    };
+    // Config names it by its id, with a tag of its owner.
+    assert_eq!(joined(&[CONFIG, &explorer(arn)]), [(arn.to_lowercase(), 3)]);
+    assert_eq!(joined(&[&explorer(arn), CONFIG]), [(arn.to_lowercase(), 3)]);
+    // By its ARN in both, and by the list of Bedrock itself.
+    let config = format!(
+        r#"{{"Results":["{{\"resourceType\":\"AWS::Bedrock::KnowledgeBase\",\"arn\":\"{arn}\"}}"],"QueryInfo":{{}}}}"#
+    );
+    let list =
+        r#"{"knowledgeBaseSummaries":[{"knowledgeBaseId":"KB1","name":"handbook","status":"ACTIVE"}]}"#;
+    assert_eq!(joined(&[&config, &explorer(arn), list]), [(arn.to_lowercase(), 3)]);
+    // Of another account or region it is another one; of two that it could be it is neither.
+    for other in [arn.replace("111122223333", "2"), arn.replace("eu-west-1", "us-east-1")] {
+        assert_eq!(joined(&[CONFIG, &explorer(&other)]).len(), 2, "{other}");
+        assert_eq!(joined(&[list, &explorer(arn), &explorer(&other)]).len(), 3, "{other}");
+        assert_eq!(joined(&[CONFIG, &explorer(arn), &explorer(&other)]).len(), 2, "{other}");
+    }
+    // Another kind that ends alike is another thing.
+    let agent = r#"{"agentSummaries":[{"agentId":"KB1","agentName":"x"}]}"#;
+    assert_eq!(joined(&[agent, &explorer(arn)]).len(), 2);
+}
+
+#[test]
 fn google_streams_and_relies_on_data() {
     let found = inventory(read(GCP), "");
     assert_eq!(names(&found), ["endpoint:ranker", "agent:planner"]);

@@ -224,10 +224,7 @@ fn read(answer: &Answer, grant: Grant) -> Result<Granted, TokenFailure> {
     if grant == Grant::TokenExchange && !body.issued_token_type.as_deref().is_some_and(of_exchange) {
         return Err(bad("its `issued_token_type` is no access token"));
     }
-    let fine = |t: &String| {
-        !t.is_empty() && t.len() <= MAX_TOKEN && t.bytes().all(|b| b.is_ascii_graphic() && b != b',')
-    };
-    let token = body.access_token.take().filter(fine).map(Secret::new);
+    let token = body.access_token.take().filter(|t| fine(t)).map(Secret::new);
     let token = token.ok_or(bad("its `access_token` is missing, or cannot stand in a header"))?;
     let seconds = match &body.expires_in {
         None => UNSAID_SECONDS,
@@ -245,6 +242,19 @@ fn read(answer: &Answer, grant: Grant) -> Result<Granted, TokenFailure> {
         return Err(bad("its `refresh_token` is over 16 KiB"));
     }
     Ok(Granted { token, seconds: seconds.min(MOST_SECONDS), refresh })
+}
+
+/// Whether a token can stand in a header, as one.
+fn fine(token: &str) -> bool {
+    !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(|b| b.is_ascii_graphic() && b != b',')
+}
+
+/// A token that nobody was asked for.
+pub(crate) fn brought(token: Secret) -> Result<Granted, TokenFailure> {
+    if !fine(token.expose()) {
+        return Err(TokenFailure::Answer("the token is empty, over 16 KiB, or no one word of ASCII"));
+    }
+    Ok(Granted { token, seconds: UNSAID_SECONDS, refresh: None })
 }
 
 #[cfg(test)]
@@ -284,6 +294,16 @@ mod tests {
             assert!(body.split('&').any(|p| p == part), "{part} in {body}");
         }
         assert!(request(&settings(Grant::RefreshToken, false), None).is_err());
+    }
+
+    #[test]
+    fn what_is_brought() {
+        let brought = |t: &str| brought(Secret::new(t.to_owned())).map(|g| g.token.expose().to_owned());
+        assert_eq!(brought("a.b-c").unwrap(), "a.b-c");
+        for bad in ["", "a b", "a\r\nx: y", "a,b", "\u{e4}", &"a".repeat(MAX_TOKEN + 1)] {
+            let failed = brought(bad).unwrap_err().to_string();
+            assert!(bad.len() < 3 || !failed.contains(bad), "{failed}");
+        }
     }
 
     #[test]

@@ -139,6 +139,33 @@ fn bank() -> ServerId {
 }
 
 #[tokio::test]
+async fn a_command_asks_once_with_a_client_s_credentials_alone() {
+    let world = World::new(Duration::ZERO).await;
+    let web = Web::new(world.spawner.clone(), world.clock.clone());
+    let settings = TokenSettings {
+        client_secret: Some(Secret::new("s".to_owned())),
+        post: true,
+        ..world.settings(Grant::ClientCredentials)
+    };
+    let bearer = Bearer::asked(&web, &settings).await.unwrap();
+    assert_eq!(bearer.header(), "Bearer a1");
+    assert!(bearer.header().is_sensitive() && !format!("{bearer:?}").contains("a1"));
+    let asked = "grant_type=client_credentials&client_id=gw&client_secret=s";
+    assert_eq!(*world.asked.lock().unwrap(), [asked]);
+    // Another grant, a place that a document would name, a place that may not be reached.
+    let elsewhere = TokenPlace::Issuer("https://a.example".to_owned());
+    for other in [
+        TokenSettings { place: elsewhere, ..settings.clone() },
+        TokenSettings { grant: Grant::RefreshToken, ..settings.clone() },
+        TokenSettings { grant: Grant::TokenExchange, ..settings.clone() },
+        TokenSettings { reach: Reach::default(), ..settings },
+    ] {
+        assert!(Bearer::asked(&web, &other).await.is_err());
+    }
+    assert_eq!(world.count(), 1, "and nobody is asked");
+}
+
+#[tokio::test]
 async fn a_server_without_tokens_has_none() {
     let world = World::new(Duration::ZERO).await;
     assert_eq!(world.tokens.bearer(&world.spawner, &bank(), None, None).await, Ok(None));

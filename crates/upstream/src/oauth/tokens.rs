@@ -76,6 +76,29 @@ pub struct Bearer {
 }
 
 impl Bearer {
+    /// A token that the operator has brought along.
+    ///
+    /// # Errors
+    /// When it cannot stand in a header.
+    pub fn brought(token: Secret) -> Result<Self, TokenFailure> {
+        let granted = grant::brought(token)?;
+        bearer(&granted, 0, None)
+    }
+
+    /// The client's own token, asked for once, for a command that ends before the token does.
+    ///
+    /// # Errors
+    /// When it cannot be had; and for what is no [`Grant::ClientCredentials`] from a [`TokenPlace::Url`].
+    pub async fn asked(web: &Web, settings: &TokenSettings) -> Result<Self, TokenFailure> {
+        let (Grant::ClientCredentials, TokenPlace::Url(url)) = (settings.grant, &settings.place) else {
+            return Err(TokenFailure::Answer(
+                "a command asks with a client's own credentials, at a named place",
+            ));
+        };
+        let granted = grant::ask(web, settings, (url, &settings.reach), None).await?;
+        bearer(&granted, 0, None)
+    }
+
     /// The header's value, marked sensitive.
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
