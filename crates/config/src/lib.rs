@@ -26,12 +26,13 @@ mod upstreams;
 pub use base_url::BaseUrl;
 pub use limits::{LimitRow, Limits, Timeouts};
 pub use model::{
-    Approvals, Config, Credential, CredentialAs, Durability, Failure, FailureMode, Grant, Inspection, Issuer,
-    Ledger, Listen, Log, LogFormat, LogLevel, Model, ModelBudget, OAuth, OpenApi, Pattern, Policies, Price,
-    Reach, ServerOAuth, ServerWay, Term, Tls, TokenSource, ToolServer, Upstream, UpstreamKind,
-    UpstreamTimeouts, Webhook, Witnesses,
+    Advisories, Approvals, Config, Credential, CredentialAs, Durability, Failure, FailureMode, Grant,
+    Inspection, Issuer, Ledger, Listen, Log, LogFormat, LogLevel, Model, ModelBudget, OAuth, OpenApi,
+    Pattern, Policies, Price, Reach, ServerOAuth, ServerWay, Term, Tls, TokenSource, ToolServer, Upstream,
+    UpstreamKind, UpstreamTimeouts, Webhook, Witnesses,
 };
 pub use oauth::ALGORITHMS;
+pub use parts::REGISTRIES;
 pub use starter::{starter, starter_manifest};
 
 use cordon_types::{Problem, Problems};

@@ -41,6 +41,8 @@ pub struct Config {
     pub approvals: Approvals,
     /// Whose access tokens are taken.
     pub oauth: Option<OAuth>,
+    /// Where known advisories are fetched from.
+    pub advisories: Advisories,
 }
 
 impl Config {
@@ -359,6 +361,20 @@ impl FailureMode {
             Self::Open => "open",
         }
     }
+}
+
+/// `[advisories]`: whence known advisories come when the operator says `cordon advisories fetch`. The gateway itself
+/// fetches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advisories {
+    /// A mirror of OSV's archives: below it `<registry>/all.zip`.
+    pub mirror: Option<BaseUrl>,
+    /// Which registries' archives, by OSV's names; all that Cordon knows when empty.
+    pub registries: Vec<String>,
+    /// Where the mirror's credential stands; a bearer token.
+    pub credential: Credential,
+    /// Certificate authorities beside the system's.
+    pub ca_file: Option<String>,
 }
 
 /// `[failure]`: the two places that an operator may open. Policy evaluation and the ledger cannot be opened.

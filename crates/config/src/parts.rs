@@ -2,10 +2,12 @@
 //! is checked when both are read.
 
 use crate::{
-    approvals, limits,
+    approvals,
+    base_url::BaseUrl,
+    limits,
     model::{
-        Config, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat, LogLevel,
-        Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
+        Advisories, Config, Durability, Failure, FailureMode, Inspection, Ledger, Listen, Log, LogFormat,
+        LogLevel, Model, ModelBudget, Pattern, Policies, Term, Tls, Witnesses,
     },
     oauth,
     read::{Notes, Section, shown},
@@ -34,6 +36,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
     let policies = policies(&root.child("policies"));
     let approvals = approvals::read(&root.child("approvals"));
     let oauth = oauth::read(&root);
+    let advisories = advisories(&root.child("advisories"));
     Some(Config {
         listen,
         limits,
@@ -48,6 +51,7 @@ pub(crate) fn config(notes: &Notes, table: &toml::Table) -> Option<Config> {
         policies,
         approvals,
         oauth,
+        advisories,
     })
 }
 
@@ -176,6 +180,28 @@ fn failure(s: &Section<'_>) -> Failure {
     let words = [("closed", FailureMode::Closed), ("open", FailureMode::Open)];
     let mode = |key| s.choice(key, &words).unwrap_or_default();
     Failure { detector: mode("detector"), store: mode("store") }
+}
+
+/// Registries whose advisories can be looked up, by OSV's names.
+pub const REGISTRIES: [&str; 7] = ["PyPI", "npm", "crates.io", "Go", "Maven", "NuGet", "RubyGems"];
+
+fn advisories(s: &Section<'_>) -> Advisories {
+    let hint = "write where the folders with `all.zip` are, such as https://osv.mirror.example.com";
+    let mirror = s.parsed("mirror", hint, BaseUrl::parse);
+    // SECURITY: who sits on the way could leave advisories out, or read the credential.
+    if mirror.as_ref().is_some_and(|url| !url.https() && !url.is_loopback()) {
+        s.problem("mirror", "would be read in the clear", "use https://");
+    }
+    let mut registries = Vec::new();
+    for (at, name) in s.strings("registries") {
+        if !REGISTRIES.contains(&name) {
+            let known = format!("known here: {}", REGISTRIES.join(", "));
+            s.problem_at(at, format!("`{}` is no registry", shown(name)), known);
+        }
+        registries.push(name.to_owned());
+    }
+    let ca_file = s.string("ca_file").map(str::to_owned);
+    Advisories { mirror, registries, credential: upstreams::credential(s), ca_file }
 }
 
 fn ledger(s: &Section<'_>) -> Option<Ledger> {

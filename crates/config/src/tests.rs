@@ -401,6 +401,20 @@ proptest! {
 }
 
 #[test]
+fn advisories() {
+    assert_eq!(good(LEAST).advisories.mirror, None);
+    let text = "[advisories]\nmirror = \"https://osv.example.com/m\"\nregistries = [\"PyPI\"]\ncredential = { env = \"T\" }\nca_file = \"ca.pem\"\n";
+    let a = good(&with(text)).advisories;
+    assert_eq!(a.mirror.map(|m| m.to_string()).as_deref(), Some("https://osv.example.com/m"));
+    assert_eq!((a.registries, a.ca_file.as_deref()), (vec!["PyPI".to_owned()], Some("ca.pem")));
+    assert_eq!(a.credential, Credential::Env("T".to_owned()));
+    assert!(good(&with("[advisories]\nmirror = \"http://127.0.0.1:1\"")).advisories.mirror.is_some());
+    for wrong in ["mirror = \"http://osv.example.com\"", "mirror = \"osv\"", "registries = [\"Debian\"]"] {
+        assert!(crate::parse("c", &with(&format!("[advisories]\n{wrong}"))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn approvals() {
     let a = good(LEAST).approvals;
     assert_eq!((a.timeout.as_secs(), a.use_within.as_secs(), a.max_wider.as_secs()), (600, 600, 86_400));

@@ -15,7 +15,7 @@ use std::path::Path;
 use zip::ZipArchive;
 
 /// Largest archive: npm's `all.zip`, the largest of the registries known here, is under 300 MiB.
-const MAX_ARCHIVE: u64 = 4 << 30;
+pub(super) const MAX_ARCHIVE: u64 = 4 << 30;
 /// Most records of one archive or folder: npm's has some 250,000.
 const MAX_RECORDS: usize = 2_000_000;
 /// Most bytes that one archive unpacks to.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Where it stands in a data directory.
-const FOLDER: &str = "advisories";
+pub(super) const FOLDER: &str = "advisories";
 /// Largest file of records.
 const MAX_SNAPSHOT: u64 = 8 << 30;
 /// The first line of the note: no checkpoint begins so.
@@ -157,7 +157,7 @@ fn write_records(folder: &Path, kept: &[&osv::Advisory]) -> Result<String, AppEr
     Ok(super::hex(&hash.finalize()))
 }
 
-fn private(path: &Path) -> std::io::Result<std::fs::File> {
+pub(super) fn private(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -178,7 +178,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
 }
 
 /// The key of this installation. A running gateway may hold the directory: the key's file is read alone.
-fn signer(root: &Path) -> Result<Signer, AppError> {
+pub(super) fn signer(root: &Path) -> Result<Signer, AppError> {
     let path = root.join("keys/ledger.key");
     if !path.exists() {
         return Err(AppError::Supply(format!(

@@ -14,6 +14,18 @@ pub(crate) enum Advisories {
         #[arg(long)]
         json: bool,
     },
+    /// Get OSV's archives from the mirror that `[advisories]` in cordon.toml names, and make them the snapshot.
+    Fetch {
+        /// Another mirror: below it `<registry>/all.zip`.
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
+        /// Only these registries: PyPI, npm, crates.io, Go, Maven, NuGet, RubyGems. May be repeated or parted by commas.
+        #[arg(long = "registry", value_name = "NAME", value_delimiter = ',')]
+        registries: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Which snapshot is here: its date, records and sources.
     List {
         /// Print JSON.

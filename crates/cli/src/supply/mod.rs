@@ -25,6 +25,11 @@ use std::process::ExitCode;
 pub(crate) fn advisories(root: &Path, command: &Advisories) -> anyhow::Result<ExitCode> {
     match command {
         Advisories::Import { paths, json } => import(root, paths, *json),
+        Advisories::Fetch { mirror, registries, json } => {
+            let taken = supply::fetch(root, mirror.as_deref(), registries, now(), &output::progress)?;
+            output::progress("");
+            imported(taken, *json)
+        }
         Advisories::List { json } => {
             let about = supply::about(root)?;
             told(&about, *json);
@@ -39,7 +44,10 @@ fn now() -> u64 {
 }
 
 fn import(root: &Path, paths: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
-    let (about, notes) = supply::import(root, paths, now())?;
+    imported(supply::import(root, paths, now())?, json)
+}
+
+fn imported((about, notes): (About, Vec<String>), json: bool) -> anyhow::Result<ExitCode> {
     told(&about, json);
     for note in notes {
         output::note(&format!("note: not read: {note}"));
