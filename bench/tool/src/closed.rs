@@ -95,7 +95,7 @@ struct Phase {
 
 /// Runs it; the process whose CPU is counted may be none (a direct connection).
 pub(crate) fn run(shot: &Arc<Shot>, process: Option<&Started>, plan: Plan) -> anyhow::Result<Figures> {
-    let phase = Arc::new(Phase::default());
+    let phase = Arc::new(Phase { next: AtomicU64::new(prose::first()), ..Phase::default() });
     let texts = Arc::new(texts(plan.bytes, false, plan.shape));
     let threads = plan.threads.clamp(1, plan.concurrency.max(1));
     let mut joins = Vec::new();

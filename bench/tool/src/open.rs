@@ -43,6 +43,7 @@ pub(crate) fn run_counting(shot: &Arc<Shot>, plan: Plan, right: &Arc<AtomicU64>)
     let threads = u64::try_from(plan.threads.max(1)).unwrap_or(1);
     let texts = Arc::new(texts(plan.bytes, false, prose::Shape::Fresh));
     let start = clock::now() + 50_000_000;
+    let number = prose::first();
     let mut joins = Vec::new();
     for t in 0..threads {
         let (shot, texts, right) = (shot.clone(), texts.clone(), right.clone());
@@ -51,7 +52,7 @@ pub(crate) fn run_counting(shot: &Arc<Shot>, plan: Plan, right: &Arc<AtomicU64>)
         let every = threads * 1_000_000_000 / plan.rate;
         let name = std::thread::Builder::new().name("load".to_owned());
         joins.push(name.spawn(move || {
-            thread(Lane { shot, texts, right, first, every, lane: t, lanes: threads }, plan)
+            thread(Lane { shot, texts, right, first, every, number: number + t, lanes: threads }, plan)
         })?);
     }
     let mut seen = Seen::default();
@@ -67,7 +68,8 @@ struct Lane {
     right: Arc<AtomicU64>,
     first: u64,
     every: u64,
-    lane: u64,
+    /// Of its first request.
+    number: u64,
     lanes: u64,
 }
 
@@ -113,7 +115,7 @@ async fn fire(lane: Lane, plan: Plan) -> anyhow::Result<Seen> {
     let pacer = pacer.spawn(move || pace(first, every, end, &tell))?;
     let mut n = 0_u64;
     while let Some(due) = told.recv().await {
-        let number = n * lane.lanes + lane.lane;
+        let number = lane.number + n * lane.lanes;
         n += 1;
         let Some(text) = lane.texts.get(usize::try_from(n).unwrap_or(0) % lane.texts.len().max(1)) else {
             continue;
