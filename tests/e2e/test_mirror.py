@@ -92,7 +92,8 @@ class Fetch(unittest.TestCase):
             "answered 404": dict(body=b"", status=404),
             "answered 401": dict(body=b"tok-123", status=401),
             "redirect": dict(body=b"", status=302, headers={"location": f"{self.base}/elsewhere"}),
-            "is no zip": dict(body=b"<html>sign in</html>"),
+            "is no whole zip": dict(body=b"<html>sign in</html>"),
+            "no whole zip": dict(body=good[:-30]),
             "did not come": dict(body=good, sent=len(good) // 2),
         }
         for said, case in cases.items():

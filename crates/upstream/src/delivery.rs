@@ -1,5 +1,5 @@
 //! The operator's own receivers: collectors, log servers, object stores. Records and copies of the ledger go there, and
-//! to a cloud's inventory a query that Cordon itself makes.
+//! to a cloud's inventory a query that Cordon itself makes; archives of advisories come from the operator's mirror.
 //!
 //! What always holds: addresses are judged and connected to as for upstreams (private and loopback ones are usual
 //! here; metadata and link-local ones stay refused), redirects are not followed, a credential goes to the one host

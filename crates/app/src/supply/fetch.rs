@@ -16,10 +16,11 @@ use cordon_supply::Ecosystem;
 use cordon_types::UpstreamId;
 use cordon_upstream::{AuthStyle, Credential, Delivery, Outgoing, Settings, Target};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use zip::ZipArchive;
 
 /// Longest until an answer begins, and between two pieces of it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -159,11 +160,11 @@ async fn archive(delivery: &Delivery, registry: Ecosystem, path: &Path) -> Resul
         file.write_all(&chunk).map_err(fail)?;
     }
     drop(file);
-    // A page of a proxy's, say: its records would be none, and the advisories of that registry gone.
-    let mut magic = [0; 2];
-    let begun = std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut magic));
-    if begun.is_err() || magic != *b"PK" {
-        return Err(failed(registry, "is no zip"));
+    // A proxy's page, or an archive that was cut where no length said so (its list stands at the end): its records would
+    // be none, and the advisories of that registry gone.
+    let file = std::fs::File::open(path).map_err(|e| AppError::file(path, "reading", e))?;
+    if ZipArchive::new(std::io::BufReader::new(file)).is_err() {
+        return Err(failed(registry, "is no whole zip"));
     }
     Ok(())
 }

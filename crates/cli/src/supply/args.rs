@@ -19,7 +19,7 @@ pub(crate) enum Advisories {
         /// Another mirror: below it `<registry>/all.zip`.
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
-        /// Only these registries: PyPI, npm, crates.io, Go, Maven, NuGet, RubyGems. May be repeated or parted by commas.
+        /// Only these registries, and the snapshot has no others: PyPI, npm, crates.io, Go, Maven, NuGet, RubyGems. May be repeated or parted by commas.
         #[arg(long = "registry", value_name = "NAME", value_delimiter = ',')]
         registries: Vec<String>,
         /// Print JSON.
