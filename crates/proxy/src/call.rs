@@ -103,7 +103,7 @@ pub(crate) async fn call(
     // Rates come before the body is read and inspected: a caller over its limit costs next to nothing.
     let mut tickets = match admit(&asked, own_scopes(&asked, &gate)) {
         Ok(ticket) => vec![ticket],
-        Err(refusal) => return Err(refuse(&asked, op, refusal).await),
+        Err(refusal) => return Err(Box::pin(refuse(&asked, op, refusal)).await),
     };
     let read = match content_length(&headers) {
         Ok(declared) => body::read(body, declared, &shared.limits.body, &mut asked.buffered).await,
@@ -111,7 +111,7 @@ pub(crate) async fn call(
     };
     let (body, (version, betas)) = match read.and_then(|body| Ok((body, version_and_betas(&headers)?))) {
         Ok(both) => both,
-        Err(refusal) => return Err(refuse(&asked, op, refusal).await),
+        Err(refusal) => return Err(Box::pin(refuse(&asked, op, refusal)).await),
     };
     // Of what the caller sent, as it was sent: that is what the caller can show again.
     let salted = shared.commit.then(|| Salted::new(shared.entropy.as_ref(), &body));
@@ -122,14 +122,14 @@ pub(crate) async fn call(
         shared.clock.now(),
     ) {
         Ok(prompt) => prompt,
-        Err(refused) => return Err(refuse_with(&asked, op, *refused).await),
+        Err(refused) => return Err(Box::pin(refuse_with(&asked, op, *refused)).await),
     };
     match model_alive(&asked, &prompt).and_then(|()| admit(&asked, model_scope(&asked, &prompt))) {
         Ok(ticket) => tickets.push(ticket),
         Err(refusal) => {
             let Prompt { tally, model, .. } = prompt;
             let refused = Refused { refusal, tally, model: Some(model), asked: None };
-            return Err(refuse_with(&asked, op, refused).await);
+            return Err(Box::pin(refuse_with(&asked, op, refused)).await);
         }
     }
     shared.metrics.found(&prompt.tally, "prompt");
@@ -272,7 +272,7 @@ async fn send(
         Err(_) => return fail(&mut open, End::TimedOut, too_long()).await,
     };
     if !upstream.status.is_success() {
-        return upstream_said_no(&mut open, &exchange, upstream).await;
+        return Box::pin(upstream_said_no(&mut open, &exchange, upstream)).await;
     }
     let content_type =
         upstream.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -286,7 +286,7 @@ async fn send(
         return fail(&mut open, End::UpstreamFailed("wrong_content_type"), refusal).await;
     }
     if stream {
-        return stream::respond(open, exchange, upstream.body, id, dialect).await;
+        return Box::pin(stream::respond(open, exchange, upstream.body, id, dialect)).await;
     }
     whole(open, &exchange, upstream.body, id, dialect).await
 }

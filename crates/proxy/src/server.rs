@@ -7,10 +7,11 @@ use crate::worker::Worker;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, interval_at, timeout};
@@ -106,7 +107,7 @@ where
     let service = service_fn(|request: http::Request<_>| {
         let (worker, work) = (worker.clone(), work.clone());
         let busy = Busy::enter(&work, request.version());
-        // Boxed: hyper keeps the room of a future for the whole life of a connection, and this one is 15 KB.
+        // Boxed: hyper keeps the room of a future for the whole life of a connection.
         Box::pin(async move {
             let answer = service::handle(worker, &work, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Held::new(body, busy)))
@@ -138,7 +139,7 @@ where
         }
         // A loaded thread hears of bytes late. What has come by now is read before anything is closed.
         tokio::task::yield_now().await;
-        if futures_util::poll!(connection.as_mut()).is_ready() {
+        if poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx))).await.is_ready() {
             return;
         }
         if work.idle_for(&mut seen, Instant::now(), allowed) {

@@ -105,7 +105,7 @@ async fn answer(
         (Ok(Route::Resource(_)), None) => Err(NoRoute::Path),
         (Ok(Route::Acknowledge), _) => {
             addressed(shared, &parts)?;
-            return Ok(crate::acknowledge::answer(shared, id, &parts, body).await);
+            return Ok(Box::pin(crate::acknowledge::answer(shared, id, &parts, body)).await);
         }
         (route, _) => route,
     };
@@ -135,15 +135,16 @@ async fn answer(
             Ok(Route::Mcp(_)) => Operation::McpSession,
             _ => Operation::Models,
         };
-        return Err(call::refuse(&asked, op, killed_refusal()).await);
+        return Err(Box::pin(call::refuse(&asked, op, killed_refusal())).await);
     }
+    // All but a model call are boxed, or each model call would carry the room of the largest of them around.
     match route {
-        Err(none) => Err(call::refuse(&asked, Operation::Models, no_route(&none)).await),
+        Err(none) => Err(Box::pin(call::refuse(&asked, Operation::Models, no_route(&none))).await),
         Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
-        Ok(Route::Advise(op)) => advise::call(asked, op, parts.headers, body).await,
-        Ok(Route::Models(dialect)) => call::models(asked, dialect, None).await,
-        Ok(Route::Model(dialect, name)) => call::models(asked, dialect, Some(name)).await,
-        Ok(Route::Mcp(server)) => mcp::handle(asked, server, parts, body).await,
+        Ok(Route::Advise(op)) => Box::pin(advise::call(asked, op, parts.headers, body)).await,
+        Ok(Route::Models(dialect)) => Box::pin(call::models(asked, dialect, None)).await,
+        Ok(Route::Model(dialect, name)) => Box::pin(call::models(asked, dialect, Some(name))).await,
+        Ok(Route::Mcp(server)) => Box::pin(mcp::handle(asked, server, parts, body)).await,
         Ok(Route::Health | Route::Ready | Route::Resource(_) | Route::Acknowledge) => {
             Err(Refusal::internal())
         }
@@ -223,7 +224,8 @@ async fn admit(
     // are no key.
     let (principal, token) = match (route, shared.federation.load()) {
         (Ok(Route::Mcp(server)), Some(federated)) if authorization.is_some() && looks_like_token(key) => {
-            let verified = shared.federation.verify(shared, &federated, key, server.as_ref()).await?;
+            let verified =
+                Box::pin(shared.federation.verify(shared, &federated, key, server.as_ref())).await?;
             (verified.principal.clone(), Some(Arc::new(verified)))
         }
         _ => (shared.keys.authenticate(key, now).map_err(credential)?, None),

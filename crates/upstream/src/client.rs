@@ -235,7 +235,8 @@ impl Server {
                 done => return done,
             }
         }
-        let conn = self.dialer.dial().await?;
+        // Boxed: rare, and large.
+        let conn = Box::pin(self.dialer.dial()).await?;
         self.attempt(conn, false, request, idle).await
     }
 

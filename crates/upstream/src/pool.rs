@@ -36,16 +36,25 @@ impl Pool {
         Self { idle: Mutex::default(), most, keep, clock }
     }
 
-    /// The newest idle connection that is open and ready for a request.
+    /// The newest idle connection that is open and ready for a request. Closed ones on the way to it go: what a
+    /// request costs does not grow with how many stand idle.
     pub(crate) fn take(&self) -> Option<Conn> {
         let mut idle = self.lock();
-        if idle.is_empty() {
-            return None;
+        self.drop_aged(&mut idle);
+        let mut at = idle.len();
+        while at > 0 {
+            at -= 1;
+            let conn = &idle.get(at)?.conn;
+            // One that is neither has an answer, but is still busy with its request: leave it to its age.
+            let (closed, ready) = (conn.sender.is_closed(), conn.sender.is_ready());
+            if closed || ready {
+                let found = idle.remove(at)?.conn;
+                if !closed {
+                    return Some(found);
+                }
+            }
         }
-        self.purge(&mut idle);
-        // One that is not ready has an answer, but is still busy with its request: leave it to its age.
-        let at = idle.iter().rposition(|i| i.conn.sender.is_ready())?;
-        idle.remove(at).map(|i| i.conn)
+        None
     }
 
     pub(crate) fn put(&self, conn: Conn) {
@@ -53,7 +62,10 @@ impl Pool {
             return;
         }
         let mut idle = self.lock();
-        self.purge(&mut idle);
+        self.drop_aged(&mut idle);
+        if idle.len() >= self.most {
+            drop_closed(&mut idle);
+        }
         if idle.len() >= self.most {
             idle.pop_front();
         }
@@ -65,25 +77,34 @@ impl Pool {
     }
 
     pub(crate) fn expire(&self) {
-        self.purge(&mut self.lock());
+        let mut idle = self.lock();
+        self.drop_aged(&mut idle);
+        drop_closed(&mut idle);
     }
 
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    fn purge(&self, idle: &mut VecDeque<Idle>) {
+    /// The oldest are in front.
+    fn drop_aged(&self, idle: &mut VecDeque<Idle>) {
+        let Some(front) = idle.front() else { return };
         let now = self.clock.ticks();
-        while idle.front().is_some_and(|i| now.saturating_sub(i.since) > self.keep) {
-            idle.pop_front();
+        let aged = |i: &Idle| now.saturating_sub(i.since) > self.keep;
+        if aged(front) {
+            let kept = idle.partition_point(aged);
+            idle.drain(..kept);
         }
-        idle.retain(|i| !i.conn.sender.is_closed());
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
         // No code that can panic runs under the lock; a poisoned pool is a pool.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn drop_closed(idle: &mut VecDeque<Idle>) {
+    idle.retain(|i| !i.conn.sender.is_closed());
 }
 
 /// A connection in use. It goes back to its pool when the answer was read to its end, and is closed else.

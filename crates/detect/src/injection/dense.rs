@@ -108,7 +108,7 @@ impl Dense {
                             continue;
                         }
                         Between::Fits => {
-                            for target in self.graph.step(t.node, symbol) {
+                            for target in self.graph.here(t.node).step(symbol) {
                                 self.reach(target, t.start, to, &mut threads, &mut hit);
                             }
                         }

@@ -18,9 +18,25 @@ struct Raw {
     accepts: Option<u16>,
 }
 
+/// Some symbols, roughly: one that has been put in is in it, and some others too.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rough(u64);
+
+impl Rough {
+    pub(super) fn of(symbols: impl IntoIterator<Item = Symbol>) -> Self {
+        Self(symbols.into_iter().fold(0, |bits, s| bits | 1 << (s % 64)))
+    }
+
+    /// False where they surely have no symbol in common.
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// A place as it is read.
 #[derive(Clone, Debug, Default)]
 struct Place {
+    rough: Rough,
     words: Range<u32>,
     closure: Range<u32>,
     any: u8,
@@ -145,6 +161,7 @@ impl Builder {
             words.dedup();
             graph.words.extend(words);
             graph.places.push(Place {
+                rough: Rough::of(raw.words.iter().map(|(s, _)| *s)),
                 words: from..offset(graph.words.len()),
                 closure: at..offset(graph.closures.len()),
                 any: raw.any,
@@ -174,7 +191,47 @@ impl Builder {
     }
 }
 
+/// What is known of a place, looked up once.
+pub(super) struct Here<'g> {
+    /// See [`Graph::any`].
+    pub(super) any: u8,
+    /// See [`Graph::accepts`].
+    pub(super) accepts: Option<u16>,
+    /// See [`Graph::words`].
+    pub(super) words: &'g [(Symbol, Node)],
+    /// Its words' symbols.
+    pub(super) rough: Rough,
+    /// See [`Graph::closure`].
+    pub(super) closure: &'g [Node],
+}
+
+impl Here<'_> {
+    /// Where `symbol` leads.
+    pub(super) fn step(&self, symbol: Symbol) -> impl Iterator<Item = Node> + '_ {
+        let from = self.words.partition_point(|(s, _)| *s < symbol);
+        let rest = self.words.get(from..).unwrap_or(&[]);
+        rest.iter().take_while(move |(s, _)| *s == symbol).map(|(_, n)| *n)
+    }
+}
+
 impl Graph {
+    /// All that is known of `node`.
+    pub(super) fn here(&self, node: Node) -> Here<'_> {
+        let Some(place) = self.place(node) else {
+            return Here { any: 0, accepts: None, words: &[], rough: Rough::default(), closure: &[] };
+        };
+        Here {
+            any: place.any,
+            accepts: place.accepts,
+            rough: place.rough,
+            words: self.words.get(place.words.start as usize..place.words.end as usize).unwrap_or(&[]),
+            closure: self
+                .closures
+                .get(place.closure.start as usize..place.closure.end as usize)
+                .unwrap_or(&[]),
+        }
+    }
+
     fn place(&self, node: Node) -> Option<&Place> {
         self.places.get(node as usize)
     }
@@ -194,13 +251,6 @@ impl Graph {
         self.place(node)
             .and_then(|p| self.words.get(p.words.start as usize..p.words.end as usize))
             .unwrap_or(&[])
-    }
-
-    /// Where `symbol` leads from `node`.
-    pub(super) fn step(&self, node: Node, symbol: Symbol) -> impl Iterator<Item = Node> + '_ {
-        let words = self.words(node);
-        let from = words.partition_point(|(s, _)| *s < symbol);
-        words.get(from..).unwrap_or(&[]).iter().take_while(move |(s, _)| *s == symbol).map(|(_, n)| *n)
     }
 
     /// The places that stand for `node` when it is reached.

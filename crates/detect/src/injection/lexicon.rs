@@ -64,14 +64,29 @@ pub(super) enum Gap {
     Hard,
 }
 
-/// One entry of the table of exact words.
-#[derive(Clone, Debug, Default)]
+/// One entry of the table of exact words. Small, and what most words need is in it: the tables are read at random
+/// places, so what a word costs is the lines of memory that it touches.
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     head: u64,
     tail: u64,
-    len: usize,
-    text: String,
-    symbols: Vec<Symbol>,
+    len: u32,
+    /// Its symbols, in `symbols`.
+    from: u32,
+    count: u32,
+    /// Its text, in `long`, where head and tail are not all of it.
+    long: u32,
+}
+
+/// One beginning of longer words.
+#[derive(Clone, Copy, Debug)]
+struct Beginning {
+    /// Its first eight bytes, and where they are set.
+    head: u64,
+    mask: u64,
+    symbol: Symbol,
+    /// Where its text stands in `long`, unless the head is all of it.
+    long: Option<u32>,
 }
 
 /// The words of all rules.
@@ -80,9 +95,17 @@ pub(super) struct Lexicon {
     /// Open addressing; entry 0 stands for an empty place.
     slots: Vec<u16>,
     entries: Vec<Entry>,
-    /// By a hash of three bytes: which list of beginnings to look through; 0 for none.
+    /// The symbols of all entries, one entry's after another's.
+    symbols: Vec<Symbol>,
+    /// The texts of words and beginnings that are longer than what is compared at once.
+    long: Vec<String>,
+    /// By a hash of three bytes, a bit: whether any beginning has it. Small enough to stay near the processor.
+    begin: Vec<u64>,
+    /// By the same hash: which list of beginnings to look through; 0 for none.
     keys: Vec<u16>,
-    beginnings: Vec<Vec<(String, Symbol)>>,
+    /// Where lists begin; each ends where the next one begins.
+    lists: Vec<u32>,
+    beginnings: Vec<Beginning>,
     /// Exact words and beginnings, sorted by text.
     sorted: Vec<(String, Symbol)>,
 }
@@ -148,13 +171,21 @@ impl Lexicon {
             if let Some(s) = self.slots.get_mut(slot) {
                 *s = number;
             }
-            self.entries.push(Entry { head, tail, len: text.len(), text, symbols });
+            let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let (from, count, long) =
+                (small(self.symbols.len()), small(symbols.len()), small(self.long.len()));
+            self.entries.push(Entry { head, tail, len: small(text.len()), from, count, long });
+            self.symbols.extend(symbols);
+            if text.len() > ENDS {
+                self.long.push(text);
+            }
         }
     }
 
     fn index(&mut self, open: Vec<(String, Symbol)>) {
-        self.keys = vec![0; 1 << 16];
-        self.beginnings.push(Vec::new());
+        let mut lists = vec![Vec::new()];
+        self.keys = vec![0; KEYS];
+        self.begin = vec![0; KEYS / 64];
         for (text, symbol) in open {
             let bytes = text.as_bytes();
             let keys: Vec<usize> = match bytes {
@@ -165,17 +196,31 @@ impl Lexicon {
                     .map(|[b, c]| key(bytes.first().copied().unwrap_or(0), b, c))
                     .collect(),
             };
+            let mask = low(bytes.len());
+            let head = ends(bytes, 0, bytes.len()).0 & mask;
+            let long = (bytes.len() > 8).then(|| u32::try_from(self.long.len()).unwrap_or(u32::MAX));
             for key in keys {
                 let Some(slot) = self.keys.get_mut(key) else { continue };
                 if *slot == 0 {
-                    *slot = u16::try_from(self.beginnings.len()).unwrap_or(0);
-                    self.beginnings.push(Vec::new());
+                    *slot = u16::try_from(lists.len()).unwrap_or(0);
+                    lists.push(Vec::new());
                 }
-                if let Some(list) = self.beginnings.get_mut(usize::from(*slot)) {
-                    list.push((text.clone(), symbol));
+                if let Some(list) = lists.get_mut(usize::from(*slot)) {
+                    list.push(Beginning { head, mask, symbol, long });
+                }
+                if let Some(word) = self.begin.get_mut(key / 64) {
+                    *word |= 1 << (key % 64);
                 }
             }
+            if long.is_some() {
+                self.long.push(text);
+            }
         }
+        for list in lists {
+            self.lists.push(u32::try_from(self.beginnings.len()).unwrap_or(u32::MAX));
+            self.beginnings.extend(list);
+        }
+        self.lists.push(u32::try_from(self.beginnings.len()).unwrap_or(u32::MAX));
     }
 
     fn place(&self, head: u64, tail: u64, len: usize) -> usize {
@@ -188,6 +233,7 @@ impl Lexicon {
         clippy::indexing_slicing,
         reason = "tables filled above; the word lies in the text; every word costs this"
     )]
+    #[inline]
     pub(super) fn symbols<'a>(
         &'a self,
         text: &[u8],
@@ -206,26 +252,41 @@ impl Lexicon {
             let entry = &self.entries[usize::from(number)];
             if entry.head == head
                 && entry.tail == tail
-                && entry.len == len
-                && (len <= 16 || entry.text.as_bytes() == &text[start..end])
+                && entry.len as usize == len
+                && (len <= ENDS || self.long[entry.long as usize].as_bytes() == &text[start..end])
             {
-                return &entry.symbols;
+                let from = entry.from as usize;
+                return &self.symbols[from..from + entry.count as usize];
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         let [a, b, c, ..] = head.to_le_bytes();
-        let list = self.keys[key(a, b, c)];
-        if list == 0 {
+        let key = key(a, b, c);
+        if self.begin[key / 64] >> (key % 64) & 1 == 0 {
             return &[];
         }
+        let n = self.begun_with(key, head, &text[start..end], room);
+        &room[..n]
+    }
+
+    /// Puts the symbols of the beginnings that `word` has into `room`. How many.
+    #[inline(never)]
+    fn begun_with(&self, key: usize, head: u64, word: &[u8], room: &mut [Symbol; BEGINNINGS]) -> usize {
+        let list = self.keys.get(key).map_or(0, |list| usize::from(*list));
+        let limit = |at: usize| self.lists.get(at).map_or(0, |n| *n as usize);
         let mut n = 0;
-        for (beginning, symbol) in &self.beginnings[usize::from(list)] {
-            if text[start..end].starts_with(beginning.as_bytes()) && n < BEGINNINGS {
-                room[n] = *symbol;
+        for beginning in self.beginnings.get(limit(list)..limit(list + 1)).unwrap_or(&[]) {
+            if head & beginning.mask == beginning.head
+                && beginning.long.is_none_or(|at| {
+                    self.long.get(at as usize).is_some_and(|long| word.starts_with(long.as_bytes()))
+                })
+                && let Some(place) = room.get_mut(n)
+            {
+                *place = beginning.symbol;
                 n += 1;
             }
         }
-        &room[..n]
+        n
     }
 
     /// The symbols that a word which begins with `part` may turn out to be. None when they are too many to tell.
@@ -242,12 +303,23 @@ pub(super) const fn room() -> [Symbol; BEGINNINGS] {
     [0; BEGINNINGS]
 }
 
+/// How many bytes [`ends`] tells of a word.
+const ENDS: usize = 16;
+/// How many values [`key`] has.
+const KEYS: usize = 1 << 16;
+
+/// The first `len` bytes of eight.
+const fn low(len: usize) -> u64 {
+    if len >= 8 { u64::MAX } else { (1 << (len * 8)) - 1 }
+}
+
 fn key(a: u8, b: u8, c: u8) -> usize {
     (usize::from(u16::from_be_bytes([a, b])) ^ (usize::from(c) << 5).wrapping_mul(7)) & 0xffff
 }
 
 /// The first and the last eight bytes of a word, as far as they do not overlap.
 #[expect(clippy::indexing_slicing, reason = "start + len lies in the text")]
+#[inline]
 fn ends(text: &[u8], start: usize, len: usize) -> (u64, u64) {
     if len <= 8 {
         let word = match text.get(start..start + 8).and_then(|w| w.try_into().ok()) {
@@ -258,8 +330,7 @@ fn ends(text: &[u8], start: usize, len: usize) -> (u64, u64) {
                 u64::from_le_bytes(w)
             }
         };
-        let mask = if len == 8 { u64::MAX } else { (1u64 << (len * 8)) - 1 };
-        return (word & mask, 0);
+        return (word & low(len), 0);
     }
     let load = |at: usize| text.get(at..at + 8).and_then(|w| w.try_into().ok()).map_or(0, u64::from_le_bytes);
     (load(start), load(start + len - 8))
@@ -351,16 +422,13 @@ impl<'a> Tokens<'a> {
             .and_then(|t| t.chars().next())
             .map_or((Kind::Gap(Gap::Hard), 1), |c| (kind(c), c.len_utf8()))
     }
-}
 
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
+    /// The next word, where other characters than ASCII's may be in it or before it.
     #[expect(
         clippy::indexing_slicing,
         reason = "a table of 256 indexed by a byte, and offsets below the length"
     )]
-    fn next(&mut self) -> Option<Token> {
+    fn next_of_any(&mut self) -> Option<Token> {
         let bytes = self.text.as_bytes();
         let mut at = self.at;
         let mut gap = Gap::None;
@@ -399,5 +467,33 @@ impl Iterator for Tokens<'_> {
         }
         self.at = at;
         Some(Token { start, end: at, gap, spaced })
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token> {
+        let class = |b: &u8| CLASSES.get(usize::from(*b)).copied().unwrap_or(WIDE);
+        let bytes = self.text.as_bytes();
+        let (mut at, mut gap) = (self.at, Gap::None);
+        loop {
+            match class(bytes.get(at)?) {
+                LETTER => break,
+                SOFT => gap = gap.max(Gap::Soft),
+                HARD => gap = Gap::Hard,
+                _ => return self.next_of_any(),
+            }
+            at += 1;
+        }
+        let start = at;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let end = rest.iter().position(|b| class(b) != LETTER).map_or(bytes.len(), |n| start + n);
+        if bytes.get(end).is_some_and(|b| class(b) == WIDE) {
+            return self.next_of_any();
+        }
+        self.at = end;
+        Some(Token { start, end, gap, spaced: true })
     }
 }

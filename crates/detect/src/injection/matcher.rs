@@ -10,7 +10,7 @@
 //!   threads at the same place the one that started later stays. So a stream can be cut anywhere.
 //! - Work is one step of each thread for each word; there is at most one thread for a place in a pattern.
 
-use super::graph::{Builder, Graph, Node};
+use super::graph::{Builder, Graph, Here, Node, Rough};
 use super::lexicon::{Gap, Lexicon, Symbol, TRIGGER, Token, Tokens, Words, room};
 use super::template::Item;
 
@@ -22,6 +22,8 @@ pub(super) const REACH: usize = 320;
 pub(super) struct Matcher {
     lexicon: Lexicon,
     graph: Graph,
+    /// By symbol: whether patterns start with it, and how.
+    ways: Vec<u8>,
     /// By symbol: where patterns that start with it go on.
     starts: Vec<Start>,
     /// For each symbol that patterns start with, the symbols that may come next, as bits.
@@ -30,11 +32,16 @@ pub(super) struct Matcher {
     stride: usize,
 }
 
+/// Patterns go on after a symbol.
+const GOES_ON: u8 = 1;
+/// A symbol is all of a pattern.
+const WHOLE: u8 = 2;
+
 /// What starts with a symbol.
 #[derive(Clone, Debug, Default)]
 struct Start {
-    /// Places after it.
-    places: Vec<Node>,
+    /// Places after it, not yet with a start.
+    places: Vec<Thread>,
     /// Patterns that it is all of.
     whole: Vec<u16>,
     /// Whether any word may come next.
@@ -57,7 +64,15 @@ struct Thread {
     node: Node,
     /// How many words of any kind may still come.
     left: u8,
+    /// The symbols that lead on.
+    words: Rough,
     start: usize,
+}
+
+impl Thread {
+    fn at(node: Node, here: &Here<'_>, start: usize) -> Self {
+        Self { node, left: here.any, words: here.rough, start }
+    }
 }
 
 /// What a reading of a text showed.
@@ -83,6 +98,7 @@ impl Matcher {
         let graph = builder.build();
         let stride = words.len().div_ceil(64);
         let mut made = Self {
+            ways: vec![0; words.len()],
             starts: vec![Start::default(); words.len()],
             followers: Vec::new(),
             stride,
@@ -96,6 +112,10 @@ impl Matcher {
                 }
             }
         }
+        for (way, start) in made.ways.iter_mut().zip(&made.starts) {
+            *way |= if start.places.is_empty() { 0 } else { GOES_ON };
+            *way |= if start.whole.is_empty() { 0 } else { WHOLE };
+        }
         made
     }
 
@@ -107,11 +127,12 @@ impl Matcher {
         });
         for node in self.graph.closure(next) {
             start.whole.extend(self.graph.accepts(*node));
-            if self.graph.any(*node) == 0 && self.graph.words(*node).is_empty() {
+            let here = self.graph.here(*node);
+            if here.any == 0 && here.words.is_empty() {
                 continue;
             }
-            start.anything |= self.graph.any(*node) > 0;
-            start.places.push(*node);
+            start.anything |= here.any > 0;
+            start.places.push(Thread::at(*node, &here, 0));
             for (follower, _) in self.graph.words(*node) {
                 let bit = usize::from(*follower);
                 if let Some(word) = self.followers.get_mut(row * self.stride + bit / 64) {
@@ -213,10 +234,19 @@ impl<'m> Reading<'m> {
         }
     }
 
+    #[inline]
     fn step(&mut self, text: &str, token: Token) {
         self.found.dense |= !token.spaced;
         let mut room = room();
         let symbols = self.matcher.lexicon.symbols(text.as_bytes(), token.start, token.end, &mut room);
+        // Most words are no rule's, and nothing is under way.
+        if !symbols.is_empty() || self.before.is_some() || !self.threads.is_empty() {
+            self.meet(token, symbols);
+        }
+    }
+
+    #[inline(never)]
+    fn meet(&mut self, token: Token, symbols: &[Symbol]) {
         if let Some(before) = self.before.take()
             && token.gap != Gap::None
         {
@@ -233,14 +263,14 @@ impl<'m> Reading<'m> {
     /// Threads for the patterns that start with the word before, where this one may follow it.
     fn spawn(&mut self, before: Before, symbols: &[Symbol]) {
         let from = self.threads.len();
+        let now = Rough::of(symbols.iter().copied());
         for first in before.symbols.into_iter().filter(|s| *s != 0) {
             let Some(start) = self.matcher.begins(first) else { continue };
             if start.anything || symbols.iter().any(|s| self.matcher.follows(first, *s)) {
-                self.threads.extend(start.places.iter().map(|node| Thread {
-                    node: *node,
-                    left: self.matcher.graph.any(*node),
-                    start: before.start,
-                }));
+                // The others would end with this word.
+                let may = |t: &&Thread| t.left > 0 || t.words.meets(now);
+                let from_here = |t: &Thread| Thread { start: before.start, ..*t };
+                self.threads.extend(start.places.iter().filter(may).map(from_here));
             }
         }
         // The latest start comes first: it is the one that stays where two threads meet.
@@ -254,14 +284,21 @@ impl<'m> Reading<'m> {
         for symbol in symbols {
             if *symbol >= TRIGGER {
                 self.found.triggers.push((token.start, *symbol));
-            } else if let Some(start) = self.matcher.begins(*symbol) {
+                continue;
+            }
+            let way = self.matcher.ways.get(usize::from(*symbol)).copied().unwrap_or(0);
+            if way & WHOLE != 0
+                && let Some(start) = self.matcher.begins(*symbol)
+            {
                 for pattern in &start.whole {
                     self.found.hits.push(Hit { pattern: *pattern, start: token.start, end: token.end });
                 }
-                if let Some(slot) = first.get_mut(n).filter(|_| !start.places.is_empty()) {
-                    *slot = *symbol;
-                    n += 1;
-                }
+            }
+            if way & GOES_ON != 0
+                && let Some(slot) = first.get_mut(n)
+            {
+                *slot = *symbol;
+                n += 1;
             }
         }
         if n > 0 {
@@ -271,54 +308,55 @@ impl<'m> Reading<'m> {
 
     /// Takes every thread over one word.
     fn advance(&mut self, token: Token, symbols: &[Symbol]) {
-        let mut next = std::mem::take(&mut self.spare);
+        let (threads, mut next) = (std::mem::take(&mut self.threads), std::mem::take(&mut self.spare));
         next.clear();
         let mut met = Met::default();
         let graph = &self.matcher.graph;
-        for i in 0..self.threads.len() {
-            let Some(t) = self.threads.get(i).copied() else { break };
-            if token.end - t.start > REACH {
+        let now = Rough::of(symbols.iter().copied());
+        for t in &threads {
+            let stays = t.left > 0 || t.words.meets(now) || token.gap == Gap::None;
+            if !stays || token.end - t.start > REACH {
                 continue;
             }
-            let max = graph.any(t.node);
-            let between = t.left < max;
+            let here = graph.here(t.node);
+            let between = t.left < here.any;
             if token.gap == Gap::None {
                 // The script changed inside a word of any kind: still the same word.
                 if between {
-                    met.push(&mut next, t);
+                    met.push(&mut next, *t);
                 }
                 continue;
             }
             if between && token.gap == Gap::Hard {
                 continue;
             }
-            for symbol in symbols {
-                for target in graph.step(t.node, *symbol) {
+            for symbol in symbols.iter().filter(|_| t.words.meets(now)) {
+                for target in here.step(*symbol) {
                     self.reach(target, t.start, token.end, &mut next, &mut met);
                 }
             }
             if t.left > 0 {
-                met.push(&mut next, Thread { left: t.left - 1, ..t });
-                for node in graph.closure(t.node).iter().filter(|n| **n != t.node) {
-                    met.push(&mut next, Thread { node: *node, left: graph.any(*node), start: t.start });
+                met.push(&mut next, Thread { left: t.left - 1, ..*t });
+                for node in here.closure.iter().filter(|n| **n != t.node) {
+                    met.push(&mut next, Thread::at(*node, &graph.here(*node), t.start));
                 }
             }
         }
-        self.spare = std::mem::replace(&mut self.threads, next);
+        (self.spare, self.threads) = (threads, next);
     }
 
     fn reach(&mut self, target: Node, start: usize, end: usize, next: &mut Vec<Thread>, met: &mut Met) {
         let graph = &self.matcher.graph;
         for node in graph.closure(target) {
-            if let Some(pattern) = graph.accepts(*node) {
+            let here = graph.here(*node);
+            if let Some(pattern) = here.accepts {
                 let hit = Hit { pattern, start, end };
                 if self.found.hits.iter().rev().take(8).all(|h| *h != hit) {
                     self.found.hits.push(hit);
                 }
             }
-            let left = graph.any(*node);
-            if left > 0 || !graph.words(*node).is_empty() {
-                met.push(next, Thread { node: *node, left, start });
+            if here.any > 0 || !here.words.is_empty() {
+                met.push(next, Thread::at(*node, &here, start));
             }
         }
     }

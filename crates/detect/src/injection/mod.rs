@@ -100,7 +100,7 @@ impl Injection {
             self.markup.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink));
         let open = open.into_iter().chain(found.open);
         // Bytes below that do not occur in any script of those rules.
-        let dense = if view.lower.bytes().any(|b| b >= 0xD7) {
+        let dense = if !view.lower.is_ascii() && view.lower.bytes().any(|b| b >= 0xD7) {
             self.dense.find(view.lower, view.floor, view.closed, |hit| self.take(hit, view, kind, sink))
         } else {
             None

@@ -1,8 +1,10 @@
 //! Keys and tokens with a prefix of their own, as their issuers document them.
 
 use crate::view::decode::base64_bytes;
+use crate::view::literals::LOOK;
 use crate::view::{Sink, ViewText, byte, byte_before};
 use cordon_types::FindingKind;
+use std::collections::BTreeSet;
 
 /// What the characters after a prefix may be.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,20 @@ pub(crate) struct Known {
     max: usize,
     rule: &'static str,
     what: &'static str,
+}
+
+impl Known {
+    /// The lower-case literals that lead to it: its prefix, or where that is too short to look for by itself, the
+    /// prefix with each character that may follow.
+    pub(super) fn literals(&self) -> BTreeSet<String> {
+        let prefix = self.prefix.to_ascii_lowercase();
+        if prefix.len() >= LOOK {
+            return BTreeSet::from([prefix]);
+        }
+        let following =
+            (0..=0x7f).filter(|b| self.charset.holds(*b)).map(|b| char::from(b.to_ascii_lowercase()));
+        following.map(|c| format!("{prefix}{c}")).collect()
+    }
 }
 
 const fn k(

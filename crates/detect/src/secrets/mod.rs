@@ -1,6 +1,6 @@
 //! Credentials of known form, found by their literals and verified by hand.
 //!
-//! One automaton over the lower-cased view finds every literal; what follows (and a bounded bit of what stands
+//! One pass over the lower-cased view finds every literal; what follows (and a bounded bit of what stands
 //! before) decides. What it deliberately does not do: guess at bare random strings without a word that names them.
 
 mod assign;
@@ -10,10 +10,11 @@ mod known;
 #[cfg(test)]
 mod tests;
 
+use crate::view::literals::Literals;
 use crate::view::{Ahead, Sink, ViewText};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use cordon_types::FindingKind;
 use known::Known;
+use std::ops::Range;
 
 /// Rules for the catalogue that are not in the table of known forms.
 pub(crate) const CATALOGUE: &[(FindingKind, &str, &str)] = &[
@@ -114,7 +115,7 @@ const LITERALS: &[(&str, Lead)] = &[
 /// The compiled detector.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    automaton: Option<AhoCorasick>,
+    literals: Option<Literals>,
     leads: Vec<Lead>,
 }
 
@@ -123,29 +124,25 @@ impl Secrets {
         let mut literals: Vec<String> = LITERALS.iter().map(|(l, _)| (*l).to_owned()).collect();
         let mut leads: Vec<Lead> = LITERALS.iter().map(|(_, l)| *l).collect();
         for k in known::TABLE {
-            literals.push(k.prefix.to_ascii_lowercase());
-            leads.push(Lead::Known(k));
+            for literal in k.literals() {
+                literals.push(literal);
+                leads.push(Lead::Known(k));
+            }
         }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals)
-            .ok();
-        Self { automaton, leads }
+        Self { literals: Literals::new(&literals), leads }
     }
 
     /// False when the literals could not be compiled: the caller refuses to start.
     pub(crate) fn ready(&self) -> bool {
-        self.automaton.is_some()
+        self.literals.is_some()
     }
 
     /// Finds credentials in one view.
     pub(crate) fn scan(&self, view: &ViewText<'_>, sink: &mut Sink) {
-        let Some(automaton) = &self.automaton else { return };
+        let Some(literals) = &self.literals else { return };
         hold_phrases(view, sink);
-        for m in automaton.find_overlapping_iter(view.lower) {
-            let Some(lead) = self.leads.get(m.pattern().as_usize()) else { continue };
-            let (start, end) = (m.start(), m.end());
+        literals.each(view.lower, |which, Range { start, end }| {
+            let Some(lead) = self.leads.get(which) else { return };
             match lead {
                 Lead::Known(known) => known::check(view, known, start, sink),
                 Lead::Pem => forward(view, start, sink, blocks::pem),
@@ -163,7 +160,7 @@ impl Secrets {
                 Lead::Key => assign::key(view, start, end, sink),
                 Lead::Password => assign::password(view, start, end, sink),
             }
-        }
+        });
     }
 }
 

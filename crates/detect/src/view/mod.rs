@@ -2,6 +2,7 @@
 
 pub(crate) mod decode;
 mod fold;
+pub(crate) mod literals;
 pub(crate) mod map;
 pub(crate) mod tokens;
 

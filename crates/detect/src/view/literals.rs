@@ -1,0 +1,117 @@
+//! Finds many literals in a text; at most places one look is enough.
+//!
+//! ```text
+//! three bytes --hash--> a bit: may a literal start here? --yes--> all literals that do, read from here on
+//! ```
+//!
+//! What always holds: every occurrence of every literal is told, overlapping ones too, by start, then by length. A
+//! place costs at most as many steps as the longest literal has bytes.
+
+use aho_corasick::automaton::OverlappingState;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
+use std::ops::Range;
+
+/// How many bytes are hashed, and the least that a literal may have.
+pub(crate) const LOOK: usize = 3;
+/// How many hashes there are: 8 KB of bits, which stay near the processor.
+const HASHES: usize = 1 << 16;
+
+/// Some literals, compiled.
+#[derive(Debug)]
+pub(crate) struct Literals {
+    starts: Vec<u64>,
+    automaton: AhoCorasick,
+}
+
+impl Literals {
+    /// Compiles literals; `None` where one is too short or all of them are too many.
+    pub(crate) fn new(literals: &[String]) -> Option<Self> {
+        let mut starts = vec![0; HASHES / 64];
+        for literal in literals {
+            let hash = hash(*literal.as_bytes().first_chunk::<LOOK>()?);
+            *starts.get_mut(hash / 64)? |= 1 << (hash % 64);
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Anchored)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(literals)
+            .ok()?;
+        Some(Self { starts, automaton })
+    }
+
+    /// Tells every occurrence: which literal, and where.
+    pub(crate) fn each(&self, text: &str, mut tell: impl FnMut(usize, Range<usize>)) {
+        for (at, look) in text.as_bytes().array_windows::<LOOK>().enumerate() {
+            let hash = hash(*look);
+            if self.starts.get(hash / 64).is_some_and(|bits| bits >> (hash % 64) & 1 == 1) {
+                self.from(text, at, &mut tell);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn from(&self, text: &str, at: usize, tell: &mut impl FnMut(usize, Range<usize>)) {
+        let input = Input::new(text).span(at..text.len()).anchored(Anchored::Yes);
+        let mut state = OverlappingState::start();
+        // It errs only where the automaton was built for other searches than this one.
+        while self.automaton.try_find_overlapping(input.clone(), &mut state).is_ok()
+            && let Some(found) = state.get_match()
+        {
+            // A literal that ends another one is told with it, and again from its own start.
+            if found.start() == at {
+                tell(found.pattern().as_usize(), found.range());
+            }
+        }
+    }
+}
+
+fn hash([a, b, c]: [u8; LOOK]) -> usize {
+    let mixed = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9E37_79B1);
+    usize::try_from(mixed >> 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(literals: &[String], text: &str) -> Vec<(usize, Range<usize>)> {
+        let mut out = Vec::new();
+        Literals::new(literals).unwrap().each(text, |which, range| out.push((which, range)));
+        out
+    }
+
+    #[test]
+    fn overlapping_ones_and_those_at_the_ends_are_told() {
+        let literals = ["aba", "abab", "token", "access_token"].map(str::to_owned);
+        assert_eq!(told(&literals, "ababa"), [(0, 0..3), (1, 0..4), (0, 2..5)]);
+        assert_eq!(told(&literals, "access_token"), [(3, 0..12), (2, 7..12)]);
+        assert_eq!(told(&literals, "éaba"), [(0, 2..5)]);
+        assert_eq!(told(&literals, "ab"), []);
+        assert_eq!(told(&literals, ""), []);
+    }
+
+    #[test]
+    fn a_literal_that_is_too_short_is_refused() {
+        assert!(Literals::new(&["ab".to_owned()]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_found_where_they_stand(
+            mut literals in prop::collection::btree_set("[abé]{3,5}", 1..6),
+            text in "[abcé]{0,40}",
+        ) {
+            let literals: Vec<_> = std::mem::take(&mut literals).into_iter().collect();
+            let mut wanted: Vec<_> = literals
+                .iter()
+                .enumerate()
+                .flat_map(|(n, l)| (0..text.len()).map(move |at| (n, at..at + l.len())))
+                .filter(|(n, range)| text.as_bytes().get(range.clone()) == literals.get(*n).map(String::as_bytes))
+                .collect();
+            wanted.sort_by_key(|(_, range)| (range.start, range.end));
+            prop_assert_eq!(told(&literals, &text), wanted);
+        }
+    }
+}
