@@ -39,7 +39,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     thread::JoinHandle,
@@ -113,6 +113,8 @@ struct Shared {
     filled: Condvar,
     healthy: AtomicBool,
     durable: AtomicU64,
+    /// How many exchanges are under way.
+    crowd: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -236,6 +238,7 @@ impl Committer {
             filled: Condvar::new(),
             healthy: AtomicBool::new(true),
             durable: AtomicU64::new(next),
+            crowd: Arc::default(),
         });
         let (durable, max_queue) = (options.durable, options.max_queue);
         let hand_over = Arc::new(HandOver::new(options.publish_entries));
@@ -327,6 +330,13 @@ impl Committer {
         Ok((state, index))
     }
 
+    /// How many exchanges are under way: whoever appends for them keeps count in it. The more there are, the longer
+    /// entries may gather before a sync.
+    #[must_use]
+    pub fn crowd(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.shared.crowd)
+    }
+
     /// Whether it can still write.
     #[must_use]
     pub fn healthy(&self) -> bool {
@@ -386,10 +396,10 @@ enum Gather {
 
 impl Gather {
     /// How long, where `have` entries stand ready.
-    fn wait(&self, have: u64) -> Option<Duration> {
+    fn wait(&self, have: u64, crowd: usize) -> Option<Duration> {
         match self {
             Self::Always => Some(LINGER),
-            Self::Paced(pace, _) => pace.wait(have),
+            Self::Paced(pace, _) => pace.wait(have, crowd as u64),
         }
     }
 
@@ -455,7 +465,11 @@ impl Round {
             }
             queue = self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(more) = self.gather.wait(queue.batch.len()).filter(|_| !queue.stop) {
+        if let Some(more) = self
+            .gather
+            .wait(queue.batch.len(), self.shared.crowd.load(Ordering::Relaxed))
+            .filter(|_| !queue.stop)
+        {
             // Only a stop or a failure wakes it earlier: entries after the first wake nobody.
             queue = self.shared.filled.wait_timeout(queue, more).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -91,8 +91,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Turns true when Cordon drains.
     pub draining: watch::Receiver<bool>,
-    /// Requests under way.
-    pub in_flight: AtomicUsize,
+    /// Requests under way. The ledger's own count: it says how long records may gather.
+    pub in_flight: Arc<AtomicUsize>,
     /// Bytes of bodies and answers held.
     pub buffered: AtomicUsize,
     /// Connections open.

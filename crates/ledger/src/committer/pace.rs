@@ -1,20 +1,23 @@
 //! How long entries gather before a sync, where many come.
 //!
 //! A sync costs the processor about as much as a small exchange, and the waiters' threads a switch each. Where entries
-//! come fast, to wait for a few more makes all of that cheaper by the number that share it.
+//! come fast, to wait for a few more makes all of that cheaper by the number that share it. What a wait costs is the
+//! time of those who wait; the more exchanges are under way, the longer each of them takes anyway.
 //!
-//! What always holds: an entry waits at most [`LONGEST`] for others, and not at all where so few come that little
-//! would be gained: one caller alone, or a slow trickle, is never held up.
+//! What always holds: an entry waits at most [`LONGEST`] for others, at most [`EACH`] for each exchange under way, and
+//! not at all where so few come that little would be gained: one caller alone, or a slow trickle, is never held up.
 
 use cordon_types::Nanos;
 use std::time::Duration;
 
-/// Longest wait for more entries: about what two syncs of a good disk take.
-const LONGEST: u64 = 300_000;
-/// A batch of so many shares its costs widely enough.
-const ENOUGH: u64 = 16;
+/// Longest wait for more entries, however many exchanges are under way.
+const LONGEST: u64 = 1_000_000;
+/// Longest wait for each exchange under way: about what one keeps the processor busy.
+const EACH: u64 = 30_000;
+/// A batch of so large a share of what is under way is enough: the others are busy elsewhere.
+const SHARE: u64 = 3;
 /// Fewer than so many expected in the longest wait are not worth it.
-const WORTH: u64 = 4;
+const WORTH: u64 = 6;
 
 /// How fast entries come.
 #[derive(Debug)]
@@ -29,11 +32,12 @@ impl Pace {
         Self { gap: LONGEST, last: now }
     }
 
-    /// How long to wait for more, where `have` entries stand ready.
-    pub(super) fn wait(&self, have: u64) -> Option<Duration> {
-        let missing = ENOUGH.saturating_sub(have);
-        (missing > 0 && self.gap.saturating_mul(WORTH) <= LONGEST)
-            .then(|| Duration::from_nanos(self.gap.saturating_mul(missing).min(LONGEST)))
+    /// How long to wait for more, where `have` entries stand ready and `crowd` exchanges are under way.
+    pub(super) fn wait(&self, have: u64, crowd: u64) -> Option<Duration> {
+        let longest = crowd.saturating_mul(EACH).min(LONGEST);
+        let missing = (crowd / SHARE).saturating_sub(have);
+        (missing > 0 && self.gap.saturating_mul(WORTH) <= longest)
+            .then(|| Duration::from_nanos(self.gap.saturating_mul(missing).min(longest)))
     }
 
     /// `entries` were taken at `now`.
@@ -59,21 +63,27 @@ mod tests {
 
     #[test]
     fn a_trickle_is_never_held_up() {
-        assert_eq!(Pace::new(0).wait(1), None);
-        // One caller: an entry every 300 microseconds.
-        assert_eq!(paced(300_000, 1, 100).wait(1), None);
-        // Two thousand exchanges a second, two entries each.
-        assert_eq!(paced(500_000, 2, 100).wait(1), None);
+        assert_eq!(Pace::new(0).wait(1, 1_000), None);
+        // One caller: an entry every 300 microseconds, or every 50 from one that is very fast.
+        assert_eq!(paced(300_000, 1, 100).wait(1, 1), None);
+        assert_eq!(paced(50_000, 1, 100).wait(1, 1), None);
+        // Two thousand exchanges a second, two entries each: never, even where their upstreams take long.
+        assert_eq!(paced(500_000, 2, 100).wait(1, 4), None);
+        assert_eq!(paced(500_000, 2, 100).wait(1, 1_000), None);
     }
 
     #[test]
     fn a_stream_gathers_and_no_longer_than_it_must() {
-        // Twenty thousand entries a second: about 13 more in 650 microseconds, so the longest wait.
-        assert_eq!(paced(150_000, 3, 100).wait(3), Some(Duration::from_nanos(LONGEST)));
-        // Ten times as many: 16 are there soon.
-        let wait = paced(150_000, 30, 100).wait(8).unwrap();
-        assert!(wait < Duration::from_micros(50), "{wait:?}");
-        assert_eq!(paced(150_000, 30, 100).wait(ENOUGH), None);
+        // Twenty thousand entries a second: a third of sixteen are there soon.
+        let pace = paced(150_000, 3, 100);
+        let wait = pace.wait(3, 16).unwrap();
+        assert!(wait > Duration::from_micros(90) && wait < Duration::from_micros(110), "{wait:?}");
+        assert_eq!(pace.wait(5, 16), None);
+        // The more are under way the longer, up to the longest wait.
+        assert!(pace.wait(3, 64).unwrap() > wait);
+        assert_eq!(pace.wait(3, 10_000), Some(Duration::from_nanos(LONGEST)));
+        // And never for longer than those who are under way can bear.
+        assert!(pace.wait(0, 12).unwrap() <= Duration::from_nanos(12 * EACH));
     }
 
     #[test]
@@ -84,11 +94,11 @@ mod tests {
             now += 3_600_000_000_000;
             pace.took(1, now);
         }
-        assert_eq!(pace.wait(1), None);
+        assert_eq!(pace.wait(1, 64), None);
         for _ in 0..10 {
             now += 150_000;
             pace.took(6, now);
         }
-        assert!(pace.wait(6).is_some());
+        assert!(pace.wait(6, 64).is_some());
     }
 }
