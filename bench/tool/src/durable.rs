@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
@@ -95,6 +96,7 @@ pub(crate) fn run(
 
 fn once(dir: &Path, leaves: &[Vec<u8>], in_flight: usize, time: Duration) -> anyhow::Result<Durable> {
     let committer = start(dir)?;
+    committer.crowd().store(in_flight, Ordering::Relaxed);
     let waker = waker();
     let mut next = leaves.iter().cycle();
     let mut leaf = || next.next().cloned().unwrap_or_default();
