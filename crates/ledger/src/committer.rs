@@ -84,7 +84,7 @@ impl Options {
             publish_every_ms: 1_000,
             publish_entries: 64 * 1024,
             journal_preallocate: 8 << 20,
-            max_queue: 16 * 1024,
+            max_queue: 64 * 1024,
         }
     }
 }
