@@ -126,14 +126,14 @@ impl Matcher {
             self.followers.len() / self.stride - 1
         });
         for node in self.graph.closure(next) {
-            start.whole.extend(self.graph.accepts(*node));
             let here = self.graph.here(*node);
+            start.whole.extend(here.accepts);
             if here.any == 0 && here.words.is_empty() {
                 continue;
             }
             start.anything |= here.any > 0;
             start.places.push(Thread::at(*node, &here, 0));
-            for (follower, _) in self.graph.words(*node) {
+            for (follower, _) in here.words {
                 let bit = usize::from(*follower);
                 if let Some(word) = self.followers.get_mut(row * self.stride + bit / 64) {
                     *word |= 1 << (bit % 64);

@@ -82,8 +82,8 @@ mod tests {
         // The more are under way the longer, up to the longest wait.
         assert!(pace.wait(3, 64).unwrap() > wait);
         assert_eq!(pace.wait(3, 10_000), Some(Duration::from_nanos(LONGEST)));
-        // And never for longer than those who are under way can bear.
-        assert!(pace.wait(0, 12).unwrap() <= Duration::from_nanos(12 * EACH));
+        // And never for longer than those who are under way can bear: ten more would take 1.2 ms to come.
+        assert_eq!(paced(360_000, 3, 100).wait(0, 30), Some(Duration::from_nanos(30 * EACH)));
     }
 
     #[test]
