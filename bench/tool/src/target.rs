@@ -84,11 +84,11 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port())
 }
 
-/// Cordon's release binary: the one that is named, else the one beside this tool.
+/// Cordon's binary: the one that is named, else the one beside this tool.
 pub(crate) fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("cordon"));
     let path = named.map_or_else(beside, |n| Ok(n.to_owned()))?;
-    path.canonicalize().with_context(|| format!("no {}: cargo build --release -p cordon", path.display()))
+    path.canonicalize().with_context(|| format!("no {}: cargo build --profile dist -p cordon", path.display()))
 }
 
 /// The first line of what a command prints.

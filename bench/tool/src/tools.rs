@@ -58,7 +58,7 @@ pub(crate) struct Options {
     /// Where the report goes.
     #[arg(long, default_value = "bench/out", value_name = "DIR")]
     out: PathBuf,
-    /// The release binary; the one beside this tool without.
+    /// Cordon's binary; the one beside this tool without.
     #[arg(long, value_name = "FILE")]
     cordon: Option<PathBuf>,
 }

@@ -1,8 +1,8 @@
 //! The side that publishes: the tree, tiles, bundles, checkpoints, and the end of journals that they cover.
 //!
 //! ```text
-//! integrate   committed entries enter the tree's right edge; full tiles and bundles are kept
-//! publish     those, the partial ones that changed, and the signed checkpoint go in line
+//! integrate   committed entries enter the tree's right edge; full tiles and bundles are kept; many go in line
+//! publish     the others, the partial ones that changed, and the signed checkpoint go in line
 //! step        does one thing of what is in line
 //! ```
 //!
@@ -123,6 +123,11 @@ impl Publisher {
         };
         if before < half && before + bytes >= half {
             self.todo.push_back(Todo::Make(serial + 1));
+        }
+        // What waits for the next checkpoint is bounded by this, not by how many entries come before it. A full file
+        // never changes again; beyond the checkpoint it is what a crash between the two leaves as well.
+        if self.full.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() >= half {
+            self.todo.push_back(Todo::Files(std::mem::take(&mut self.full)));
         }
     }
 

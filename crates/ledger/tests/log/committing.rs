@@ -1,7 +1,7 @@
 //! The committer: order, health, backpressure, checkpoints by the clock.
 
 use crate::{key, leaf, options, signer};
-use cordon_ledger::{Committer, Durability, LedgerError, Options, Volume, VolumeError, verify};
+use cordon_ledger::{Committer, Durability, Ledger, LedgerError, Options, Volume, VolumeError, verify};
 use cordon_testkit::{BreakingVolume, FakeClock, Fault, MemoryVolume};
 use futures_util::{FutureExt, future::join_all};
 use std::sync::Arc;
@@ -131,6 +131,26 @@ fn a_checkpoint_comes_when_its_time_has_come() {
         std::thread::yield_now();
     }
     committer.stop().unwrap();
+}
+
+#[test]
+fn full_files_do_not_wait_for_the_checkpoint_and_a_crash_between_the_two_is_none() {
+    let volume = MemoryVolume::new();
+    let (mut ledger, _) = Ledger::open(Box::new(volume.clone()), signer(), &options()).unwrap();
+    for batch in 0..40 {
+        let leaves: Vec<_> = (batch * 16..(batch + 1) * 16).map(leaf).collect();
+        ledger.append_batch(&leaves).unwrap();
+        while ledger.step().unwrap() {}
+    }
+    let beyond = ["tile/0/000", "tile/entries/000", "tile/0/001", "tile/entries/001"];
+    assert!(beyond.iter().all(|path| volume.read(path).unwrap().is_some()), "{:?}", volume.paths());
+    // Nothing was published: only the journal vouches for them.
+    let crashed = volume.copy();
+    let verified = verify(&crashed, &key()).unwrap();
+    assert_eq!((verified.size, verified.pending), (0, 640));
+    let (again, recovery) = Ledger::open(Box::new(crashed.clone()), signer(), &options()).unwrap();
+    assert_eq!((again.size(), recovery.recovered, again.root()), (640, 640, ledger.root()));
+    assert_eq!(verify(&crashed, &key()).unwrap().size, 640);
 }
 
 /// A volume whose tiles are written only when the test lets them be.
