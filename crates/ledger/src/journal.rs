@@ -13,10 +13,9 @@
 //! not a torn tail, and is never cut off in silence.
 
 use crate::{
-    tile,
+    tile, tree,
     verify::{Class, Tamper},
 };
-use sha2::{Digest as _, Sha256};
 
 /// Where journals stand.
 pub const DIR: &str = "journal";
@@ -99,8 +98,7 @@ impl Batch {
 }
 
 fn checksum(header: &[u8], payload: &[u8]) -> [u8; SUM] {
-    let full = Sha256::new().chain_update(header).chain_update(payload).finalize();
-    full.first_chunk::<SUM>().copied().unwrap_or_default()
+    tree::sha256(&[header, payload]).first_chunk::<SUM>().copied().unwrap_or_default()
 }
 
 /// One good frame.

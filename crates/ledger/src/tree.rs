@@ -3,27 +3,37 @@
 //! What always holds: a leaf is hashed behind 0x00, a node behind 0x01, so that neither poses as the other.
 //! No I/O: proofs ask a [`Nodes`] for the hashes of whole subtrees.
 
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 
 /// A SHA-256 hash in the tree.
 pub type Hash = [u8; 32];
 
+/// SHA-256 of the parts, one behind the other. By ring, which is twice as fast as others where the processor has no
+/// instructions for it: every entry is hashed twice.
+pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut context = Context::new(&SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let mut hash = Hash::default();
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
 /// The root of the empty tree: SHA-256 of nothing.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
+    sha256(&[])
 }
 
 /// A leaf's hash.
 #[must_use]
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
+    sha256(&[&[0], bytes])
 }
 
 /// A node's hash.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    sha256(&[&[1], left, right])
 }
 
 /// The root over subtrees of one height, left to right; of no subtrees that of the empty tree.

@@ -16,6 +16,7 @@
 
 use cordon_detect::Guards;
 use cordon_types::{AgentId, SpanKind};
+use ring::digest::{Context, SHA256};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -57,14 +58,14 @@ impl Clean {
             return None;
         }
         let agent = agent.as_str().as_bytes();
-        let hash = Sha256::new()
-            .chain_update(self.key)
-            .chain_update([kind as u8, guards.bits()])
-            .chain_update((agent.len() as u64).to_be_bytes())
-            .chain_update(agent)
-            .chain_update(text)
-            .finalize();
-        hash.first_chunk().copied()
+        // By ring, which is twice as fast as others where the processor has no instructions for it.
+        let mut hash = Context::new(&SHA256);
+        hash.update(&self.key);
+        hash.update(&[kind as u8, guards.bits()]);
+        hash.update(&(agent.len() as u64).to_be_bytes());
+        hash.update(agent);
+        hash.update(text.as_bytes());
+        hash.finish().as_ref().first_chunk().copied()
     }
 
     fn shard(&self, known: &Known) -> Option<std::sync::MutexGuard<'_, Shard>> {
