@@ -88,7 +88,8 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
 pub(crate) fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("cordon"));
     let path = named.map_or_else(beside, |n| Ok(n.to_owned()))?;
-    path.canonicalize().with_context(|| format!("no {}: cargo build --profile dist -p cordon", path.display()))
+    path.canonicalize()
+        .with_context(|| format!("no {}: cargo build --profile dist -p cordon", path.display()))
 }
 
 /// The first line of what a command prints.
