@@ -464,6 +464,26 @@ class Growing(unittest.TestCase):
             self.assertEqual(wrong, {"intent_without_outcome", "start_without_stop"}, totals)
             self.assertIn("intent_without_outcome", gateway.run("audit", "reconcile").stdout)
 
+    def test_a_copy_made_while_it_ran_is_a_backup(self):
+        with Gateway() as gateway:
+            copy = gateway.directory / "copy"
+            said = lambda text: self.assertEqual(send(gateway, text, model="gullible").status, 200)
+            eventually(lambda: (gateway.ledger / "checkpoint").exists(), "a checkpoint")
+            said("Hello")
+            gateway.cordon("audit", "copy", "--to", str(copy))
+            said("Hello again")
+            gateway.stop()
+            # The disk is lost.
+            shutil.rmtree(gateway.ledger)
+            shutil.copytree(copy, gateway.ledger)
+            before = gateway.records()
+            gateway.start()
+            said("And again")
+            gateway.stop()
+            gateway.cordon("audit", "verify")
+            # The start, the exchange's two, the stop.
+            self.assertEqual(len(gateway.records()), len(before) + 4)
+
     @staticmethod
     def hang(gateway):
         try:
