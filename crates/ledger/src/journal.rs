@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! journal/<serial number, 20 digits>:  frame frame frame 0000...
-//! frame = "CJ1\n" | payload bytes u32 | first index u64 | entries u32 | SHA-256 (16 bytes) | payload
-//! payload = entries as in a bundle; numbers big-endian; the hash covers the header before it and the payload
+//! frame = "CJ2\n" | payload bytes u32 | first index u64 | entries u32 | XXH3 (16 bytes) | payload
+//! payload = entries as in a bundle; numbers big-endian; the hash is the payload's, seeded with that of the header before it
 //! ```
 //!
 //! The name says the order of the files and no more: a file can so be made before its first entry is known.
@@ -16,10 +16,14 @@ use crate::{
     tile, tree,
     verify::{Class, Tamper},
 };
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 /// Where journals stand.
 pub const DIR: &str = "journal";
-const MAGIC: &[u8; 4] = b"CJ1\n";
+const MAGIC: &[u8; 4] = b"CJ2\n";
+/// Frames of before, with a SHA-256 in the place of the XXH3: still read, so that nothing is lost when Cordon is
+/// replaced after a crash.
+const MAGIC_SHA: &[u8; 4] = b"CJ1\n";
 const SUM: usize = 16;
 const HEADER: usize = 4 + 4 + 8 + 4 + SUM;
 
@@ -97,7 +101,13 @@ impl Batch {
     }
 }
 
+/// Against accidents, which is all that a frame is held against: whoever can write here can write a hash of any kind.
+/// Every entry goes through, so it is one that costs next to nothing.
 fn checksum(header: &[u8], payload: &[u8]) -> [u8; SUM] {
+    XxHash3_128::oneshot_with_seed(XxHash3_64::oneshot(header), payload).to_be_bytes()
+}
+
+fn checksum_sha(header: &[u8], payload: &[u8]) -> [u8; SUM] {
     tree::sha256(&[header, payload]).first_chunk::<SUM>().copied().unwrap_or_default()
 }
 
@@ -123,7 +133,12 @@ pub struct Contents<'a> {
 fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
     let (header, rest) = bytes.split_at_checked(HEADER)?;
     let (before, sum) = header.split_at_checked(HEADER - SUM)?;
-    let numbers = before.strip_prefix(MAGIC)?;
+    let (magic, numbers) = before.split_first_chunk::<4>()?;
+    let checksum = match magic {
+        MAGIC => checksum,
+        MAGIC_SHA => checksum_sha,
+        _ => return None,
+    };
     let (length, numbers) = numbers.split_first_chunk::<4>()?;
     let (first, count) = numbers.split_first_chunk::<8>()?;
     let count = u32::from_be_bytes(*count.first_chunk::<4>()?);
@@ -148,10 +163,10 @@ pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<Contents<'a>, Tamper> {
     }
     let used = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     let tail = rest.get(..used).unwrap_or_default();
-    let good_behind = tail
-        .windows(MAGIC.len())
-        .enumerate()
-        .any(|(at, w)| w == MAGIC && tail.get(at..).and_then(|_| rest.get(at..)).and_then(parse).is_some());
+    let good_behind = tail.windows(MAGIC.len()).enumerate().any(|(at, w)| {
+        (w == MAGIC || w == MAGIC_SHA)
+            && tail.get(at..).and_then(|_| rest.get(at..)).and_then(parse).is_some()
+    });
     if good_behind {
         return Err(Tamper::new(
             Class::JournalDamaged,
@@ -161,4 +176,52 @@ pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<Contents<'a>, Tamper> {
         ));
     }
     Ok(Contents { frames, torn: used as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(first: u64, entries: &[&[u8]]) -> Vec<u8> {
+        let mut batch = Batch::with_capacity(0);
+        entries.iter().for_each(|e| batch.push(e));
+        batch.seal(first).to_vec()
+    }
+
+    /// As it was written before.
+    fn old(mut frame: Vec<u8>) -> Vec<u8> {
+        frame[..4].copy_from_slice(MAGIC_SHA);
+        let sum = checksum_sha(&frame[..HEADER - SUM], &frame[HEADER..]);
+        frame[HEADER - SUM..HEADER].copy_from_slice(&sum);
+        frame
+    }
+
+    #[test]
+    fn frames_of_before_are_read_beside_those_of_now() {
+        let file = [old(frame(7, &[b"a", b"bc"])), frame(9, &[b"def"]), vec![0; 100]].concat();
+        let contents = read("journal/0", &file).unwrap();
+        let read: Vec<_> = contents.frames.iter().map(|f| (f.first, f.entries.clone())).collect();
+        assert_eq!(read, [(7, vec![b"a".as_slice(), b"bc"]), (9, vec![b"def".as_slice()])]);
+        assert_eq!(contents.torn, 0);
+    }
+
+    #[test]
+    fn any_changed_byte_breaks_a_frame_of_either_kind() {
+        for good in [frame(7, &[b"a", b"bc"]), old(frame(7, &[b"a", b"bc"]))] {
+            for at in 0..good.len() {
+                let mut bad = good.clone();
+                bad[at] ^= 0x20;
+                let torn = read("journal/0", &bad).unwrap();
+                assert!(torn.frames.is_empty() && torn.torn > 0, "byte {at}");
+                for behind in [frame(9, &[b"d"]), old(frame(9, &[b"d"]))] {
+                    let damaged = [bad.as_slice(), &behind].concat();
+                    assert_eq!(
+                        read("journal/0", &damaged).unwrap_err().class,
+                        Class::JournalDamaged,
+                        "byte {at}"
+                    );
+                }
+            }
+        }
+    }
 }

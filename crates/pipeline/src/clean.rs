@@ -8,17 +8,18 @@
 //!   else is inspected anew.
 //! - It counts for the same agent, the same kind of span and the same guards, and one snapshot of the rules has one
 //!   memory: a reload forgets.
-//! - A text is known by a keyed hash, of which nobody outside learns anything: a collision can be found by no other
-//!   way than by sending texts, 2^64 of them. No text is kept.
+//! - A text is known by a keyed hash (SipHash, 128 bits), of which nobody outside learns anything: a collision can be
+//!   found by no other way than by sending texts, 2^64 of them. No text is kept.
 //! - The size is bounded, whoever sends what.
 //!
-//! Costs about 0.6 microseconds a KB where a text is new, instead of inspecting it where it is not.
+//! Costs about 0.3 microseconds a KB where a text is new, instead of inspecting it where it is not.
 
 use cordon_detect::Guards;
 use cordon_types::{AgentId, SpanKind};
-use ring::digest::{Context, SHA256};
 use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use std::collections::HashSet;
+use std::hash::Hasher as _;
 use std::sync::{Mutex, PoisonError};
 
 /// Shorter texts are inspected about as fast as they are looked up.
@@ -40,7 +41,7 @@ struct Shard {
 
 /// The texts of one snapshot of the rules.
 pub struct Clean {
-    key: [u8; 32],
+    key: [u8; 16],
     shards: Vec<Mutex<Shard>>,
 }
 
@@ -48,7 +49,9 @@ impl Clean {
     /// Empty. The key must be secret.
     #[must_use]
     pub fn new(secret: &[u8; 32]) -> Self {
-        let key = Sha256::new().chain_update(b"texts found clean").chain_update(secret).finalize().into();
+        let derived = Sha256::new().chain_update(b"texts found clean").chain_update(secret).finalize();
+        let mut key = [0; 16];
+        key.iter_mut().zip(derived).for_each(|(to, from)| *to = from);
         Self { key, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
@@ -58,14 +61,12 @@ impl Clean {
             return None;
         }
         let agent = agent.as_str().as_bytes();
-        // By ring, which is twice as fast as others where the processor has no instructions for it.
-        let mut hash = Context::new(&SHA256);
-        hash.update(&self.key);
-        hash.update(&[kind as u8, guards.bits()]);
-        hash.update(&(agent.len() as u64).to_be_bytes());
-        hash.update(agent);
-        hash.update(text.as_bytes());
-        hash.finish().as_ref().first_chunk().copied()
+        let mut hash = SipHasher13::new_with_key(&self.key);
+        hash.write(&[kind as u8, guards.bits()]);
+        hash.write(&(agent.len() as u64).to_be_bytes());
+        hash.write(agent);
+        hash.write(text.as_bytes());
+        Some(hash.finish128().as_bytes())
     }
 
     fn shard(&self, known: &Known) -> Option<std::sync::MutexGuard<'_, Shard>> {

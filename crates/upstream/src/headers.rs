@@ -81,9 +81,7 @@ impl Own {
     /// The caller's headers, cleaned, with the gateway's own over them.
     pub(crate) fn outgoing(&self, mut headers: HeaderMap) -> HeaderMap {
         strip_hop_by_hop(&mut headers);
-        for name in &NEVER_OUT {
-            headers.remove(name);
-        }
+        without(&mut headers, &NEVER_OUT);
         for (name, value) in &self.0 {
             headers.insert(name.clone(), value.clone());
         }
@@ -131,7 +129,12 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    without(headers, &HOP_BY_HOP);
+}
+
+/// Few headers are there and many names are to go, so the former are looked through: most often none has to.
+fn without(headers: &mut HeaderMap, names: &[HeaderName]) {
+    if headers.keys().any(|k| names.contains(k)) {
+        names.iter().for_each(|name| drop(headers.remove(name)));
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{Client, UpstreamError};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{net::SocketAddr, sync::Arc};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
@@ -17,7 +18,7 @@ pub(super) fn authority() -> Pair {
     (made.cert.der().clone(), PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into())
 }
 
-async fn serve((certificate, key): Pair) -> (SocketAddr, Seen) {
+fn acceptor((certificate, key): Pair) -> tokio_rustls::TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -26,7 +27,11 @@ async fn serve((certificate, key): Pair) -> (SocketAddr, Seen) {
         .with_single_cert(vec![certificate], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(pair: Pair) -> (SocketAddr, Seen) {
+    let acceptor = acceptor(pair);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Seen::default();
@@ -83,4 +88,24 @@ async fn a_stranger_gets_nothing() {
         assert!(matches!(ask(&c).await, Err(UpstreamError::Tls { .. })));
     }
     assert!(seen.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_idle_connection_ends_with_a_word() {
+    let pair = authority();
+    let (ca, acceptor) = (pair.0.clone(), acceptor(pair));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::runtime::Handle::current().spawn(async move {
+        let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut some = [0; 4096];
+        assert!(stream.read(&mut some).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+        // Nothing, and said so: one that breaks off is an error here.
+        stream.read(&mut some).await.unwrap()
+    });
+    let client = client("model.example", ca, address);
+    assert_eq!(ask(&client).await.unwrap(), b"hi");
+    client.close_idle();
+    assert_eq!(serving.await.unwrap(), 0);
 }

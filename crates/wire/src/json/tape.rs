@@ -126,12 +126,28 @@ impl<'a> Doc<'a> {
     #[inline]
     pub fn text(&self, i: u32) -> Cow<'a, str> {
         let n = self.node(i);
-        if !matches!(n.kind, Kind::String | Kind::Key) {
-            return Cow::Borrowed("");
-        }
-        let content = self.text.get(n.start as usize + 1..(n.end as usize).saturating_sub(1)).unwrap_or(b"");
-        let content = std::str::from_utf8(content).unwrap_or("");
+        let content = std::str::from_utf8(self.content(n)).unwrap_or("");
         if n.escaped { Cow::Owned(string::decode(content)) } else { Cow::Borrowed(content) }
+    }
+
+    /// What stands between a string's quotes, as written.
+    #[inline]
+    fn content(&self, n: Node) -> &'a [u8] {
+        if !matches!(n.kind, Kind::String | Kind::Key) {
+            return b"";
+        }
+        self.text.get(n.start as usize + 1..(n.end as usize).saturating_sub(1)).unwrap_or(b"")
+    }
+
+    /// A string's or key's bytes, decoded: as `text`, for comparing.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self, i: u32) -> Cow<'a, [u8]> {
+        let n = self.node(i);
+        if n.escaped {
+            return Cow::Owned(self.text(i).into_owned().into_bytes());
+        }
+        Cow::Borrowed(self.content(n))
     }
 
     /// The decoded text, when node `i` is a string.
@@ -192,7 +208,7 @@ impl<'a> Doc<'a> {
     #[must_use]
     #[inline]
     pub fn get(&self, i: u32, key: &str) -> Option<u32> {
-        self.members(i).find(|&(k, _)| self.text(k) == key).map(|(_, v)| v)
+        self.members(i).find(|&(k, _)| *self.bytes(k) == *key.as_bytes()).map(|(_, v)| v)
     }
 
     /// As `get`, for a value that is not null.

@@ -125,16 +125,17 @@ impl Walk<'_> {
     /// Whether it is one of the gated words.
     fn word(&self, plain: &[&str], gated: &[&str], node: u32) -> Result<bool, WireError> {
         self.expect(node, Kind::String)?;
-        let text = self.doc.text(node);
-        if plain.contains(&text.as_ref()) {
+        let text = self.doc.bytes(node);
+        let among = |words: &[&str]| words.iter().any(|word| word.as_bytes() == text.as_ref());
+        if among(plain) {
             return Ok(false);
         }
-        if gated.contains(&text.as_ref()) {
+        if among(gated) {
             return Ok(true);
         }
         Err(WireError::new(
             WireCode::UnknownVariant,
-            format!("the value `{}` is not known here", safe_key(&text)),
+            format!("the value `{}` is not known here", safe_key(&self.doc.text(node))),
         ))
     }
 

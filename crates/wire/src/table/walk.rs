@@ -72,24 +72,27 @@ impl<'a> Walk<'a> {
         self.expect(node, Kind::Object)?;
         let mut missing = required.len();
         for (key, value) in self.doc.members(node) {
-            let name = self.doc.text(key);
+            let name = self.doc.bytes(key);
             let name = name.as_ref();
-            if let Some(&(field, place)) = fields.iter().find(|(f, _)| *f == name) {
+            if let Some(&(field, place)) = fields.iter().find(|(f, _)| f.as_bytes() == name) {
                 let needed = missing > 0 && required.contains(&field);
                 missing -= usize::from(needed);
                 if self.doc.kind(value) == Kind::Null && !needed {
                     continue;
                 }
                 self.place(place, value).map_err(|e| e.under(field))?;
-            } else if skip == Some(name) || (counters && self.is_counters(value)) {
+                continue;
+            }
+            let skipped = skip.is_some_and(|s| s.as_bytes() == name);
+            if skipped || (counters && self.is_counters(value)) {
                 // The discriminator was read already; counters carry no text.
-                if counters && skip != Some(name) {
+                if counters && !skipped {
                     self.counter_keys(key, value)?;
                 }
             } else {
                 return Err(WireError::new(
                     WireCode::UnknownField,
-                    format!("the field `{}` is not known here: remove it", safe_key(name)),
+                    format!("the field `{}` is not known here: remove it", safe_key(&self.doc.text(key))),
                 )
                 .under("<unknown>"));
             }
@@ -160,12 +163,12 @@ impl<'a> Walk<'a> {
             return self.place(place, node);
         }
         self.expect(tag, Kind::String).map_err(|e| e.under(by))?;
-        let text = self.doc.text(tag);
-        match variants.iter().find(|(v, _)| *v == text.as_ref()) {
+        let text = self.doc.bytes(tag);
+        match variants.iter().find(|(v, _)| v.as_bytes() == text.as_ref()) {
             Some(&(_, place)) => self.place(place, node),
             None => Err(WireError::new(
                 WireCode::UnknownVariant,
-                format!("the {by} `{}` is not known here", safe_key(&text)),
+                format!("the {by} `{}` is not known here", safe_key(&self.doc.text(tag))),
             )
             .under(by)),
         }
