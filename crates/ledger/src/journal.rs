@@ -3,7 +3,7 @@
 //! ```text
 //! journal/<serial number, 20 digits>:  frame frame frame 0000...
 //! frame = "CJ2\n" | payload bytes u32 | first index u64 | entries u32 | XXH3 (16 bytes) | payload
-//! payload = entries as in a bundle; numbers big-endian; the hash is the payload's, seeded with that of the header before it
+//! payload = entries as in a bundle; numbers big-endian; the hash is the payload's, its seed that of what stands before
 //! ```
 //!
 //! The name says the order of the files and no more: a file can so be made before its first entry is known.
@@ -163,10 +163,11 @@ pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<Contents<'a>, Tamper> {
     }
     let used = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     let tail = rest.get(..used).unwrap_or_default();
-    let good_behind = tail.windows(MAGIC.len()).enumerate().any(|(at, w)| {
-        (w == MAGIC || w == MAGIC_SHA)
-            && tail.get(at..).and_then(|_| rest.get(at..)).and_then(parse).is_some()
-    });
+    let begins = |bytes: &[u8]| bytes == MAGIC || bytes == MAGIC_SHA;
+    let good_behind = tail
+        .windows(MAGIC.len())
+        .enumerate()
+        .any(|(at, w)| begins(w) && rest.get(at..).and_then(parse).is_some());
     if good_behind {
         return Err(Tamper::new(
             Class::JournalDamaged,

@@ -8,16 +8,17 @@
 //!   else is inspected anew.
 //! - It counts for the same agent, the same kind of span and the same guards, and one snapshot of the rules has one
 //!   memory: a reload forgets.
-//! - A text is known by a keyed hash (SipHash, 128 bits), of which nobody outside learns anything: a collision can be
-//!   found by no other way than by sending texts, 2^64 of them. No text is kept.
+//! - A text is known by a keyed hash (SipHash-2-4, the variant made to authenticate, with 128 bits), which nobody
+//!   outside sees: a collision can be found by no other way than by sending texts, 2^64 of them. No text is kept.
 //! - The size is bounded, whoever sends what.
 //!
-//! Costs about 0.3 microseconds a KB where a text is new, instead of inspecting it where it is not.
+//! Costs under a microsecond a KB where a text is new, on a processor of 2.5 GHz, instead of inspecting it where it is
+//! not.
 
 use cordon_detect::Guards;
 use cordon_types::{AgentId, SpanKind};
 use sha2::{Digest as _, Sha256};
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use std::collections::HashSet;
 use std::hash::Hasher as _;
 use std::sync::{Mutex, PoisonError};
@@ -61,7 +62,7 @@ impl Clean {
             return None;
         }
         let agent = agent.as_str().as_bytes();
-        let mut hash = SipHasher13::new_with_key(&self.key);
+        let mut hash = SipHasher24::new_with_key(&self.key);
         hash.write(&[kind as u8, guards.bits()]);
         hash.write(&(agent.len() as u64).to_be_bytes());
         hash.write(agent);
