@@ -5,8 +5,8 @@ use crate::led;
 use bytes::Bytes;
 use cordon_detect::Guards;
 use cordon_pipeline::{
-    Arrival, Caller, Gate, Issued, Lasting, Model, ModelTable, Nobody, Price, Prompt, Step, StreamMachine, Tally, answer,
-    prompt,
+    Arrival, Caller, Gate, Issued, Lasting, Model, ModelTable, Nobody, Price, Prompt, Step, StreamMachine,
+    Tally, answer, prompt,
 };
 use cordon_policy::PolicySet;
 use cordon_types::{AgentId, Dialect, Feature, FindingKind, KeyId, ModelName, Operation, UpstreamId};

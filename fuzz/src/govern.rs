@@ -1,8 +1,8 @@
 //! Evidence packs as strangers hand them in, leaves as the evidence pass takes them, and times as operators write them.
 
 use cordon_govern::{Pass, Period, verify, zipped};
-use cordon_types::time;
 use cordon_ledger::Signer;
+use cordon_types::time;
 
 /// Archives, and manifests by themselves: nothing that is not whole is taken.
 pub fn pack(data: &[u8]) {

@@ -1,8 +1,8 @@
 //! The inventory's readers: any bytes end, and say nothing that would break a report.
 
 use crate::led;
-use cordon_inventory::cloud::{Cloud, CloudScan};
 use cordon_inventory::cloud::graph;
+use cordon_inventory::cloud::{Cloud, CloudScan};
 use cordon_inventory::code::FileKind;
 use cordon_inventory::logs::{ColumnMap, Format, LogScan, Usage, sniff};
 use cordon_inventory::probe::{At, Rule, Seen, Server, VersionAt, fingerprints, places};
@@ -152,7 +152,8 @@ pub fn scan_graph(data: &[u8]) {
         let mut scan = CloudScan::new("azure", Some(Cloud::Azure));
         let read = scan.push(data).and_then(|()| scan.finish());
         assert_eq!(read.map(|r| r.found).ok().as_ref(), Some(&page.found), "a page is no export");
-        let scope = graph::Scope { subscriptions: page.next.iter().cloned().collect(), ..graph::Scope::default() };
+        let scope =
+            graph::Scope { subscriptions: page.next.iter().cloned().collect(), ..graph::Scope::default() };
         let body = graph::request(&scope, page.next.as_deref());
         assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
     }
@@ -178,11 +179,15 @@ pub fn scan_probe(data: &[u8]) {
     }
     let at = At { tls: lead % 2 == 0, host: "10.0.0.5", port: 8080, prefix: "", loopback: false };
     for s in server.found(at) {
-        let known = fingerprints().products().iter().any(|p| s.name == format!("{} at 10.0.0.5:8080", p.name));
+        let known =
+            fingerprints().products().iter().any(|p| s.name == format!("{} at 10.0.0.5:8080", p.name));
         assert!(known && s.confidence <= 1000 && s.id.kind != AssetKind::Secret, "{s:?}");
         for (attribute, value) in &s.attributes {
             let short = *attribute != Attribute::Version || value.len() <= 32;
-            assert!(short && value.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{attribute:?} {value:?}");
+            assert!(
+                short && value.chars().all(|c| c.is_ascii_graphic() || c == ' '),
+                "{attribute:?} {value:?}"
+            );
         }
     }
     let text = String::from_utf8_lossy(bytes);

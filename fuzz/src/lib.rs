@@ -8,9 +8,9 @@ mod detect;
 mod export;
 mod flow;
 mod govern;
-mod provenance;
 mod inventory;
 mod mcp;
+mod provenance;
 pub mod seeds;
 mod supply;
 mod texts;
@@ -23,18 +23,18 @@ pub use custody::custody;
 pub use detect::{detect_scan, detect_stream};
 pub use export::{export, usage};
 pub use flow::pipeline;
+pub use govern::{evidence, pack};
 pub use inventory::{
     scan_cloud, scan_code, scan_graph, scan_logs, scan_mcp, scan_own, scan_probe, scan_weights,
 };
-pub use govern::{evidence, pack};
-pub use provenance::provenance;
 pub use mcp::mcp_message;
+pub use provenance::provenance;
 pub use supply::{advisory, bill, versions};
 pub use texts::{config, key, manifest, note, policy, proof, record, rightsize};
 pub use token::token;
 pub use tools::{shell, tool_openapi, tool_schema, tool_set};
-pub use witness::{trust, witness};
 pub use wire::{wire_answer, wire_request, wire_scan, wire_stream};
+pub use witness::{trust, witness};
 
 /// One target: its name, its body, and inputs to begin with.
 pub struct Target {

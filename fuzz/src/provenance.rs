@@ -55,7 +55,11 @@ fn as_json(bounds: Bounds, text: &str, asked: &str) {
     let Ok(result) = serde_json::from_str::<Value>(text) else { return };
     let mut session = Session::new(&[7; 16], bounds);
     let fields = Fields::all(Provenance::Untrusted);
-    session.saw_json(&fields.clone().with(asked, Provenance::Trusted).unwrap_or(fields), Class::Public, &result);
+    session.saw_json(
+        &fields.clone().with(asked, Provenance::Trusted).unwrap_or(fields),
+        Class::Public,
+        &result,
+    );
     let asked = Value::String(asked.to_owned());
     let all = [&result, &asked].map(|v| session.provenance_json(v, true, &|_| false));
     assert!(all.iter().all(|p| *p != Provenance::User), "the user said nothing");

@@ -24,7 +24,8 @@ fn led(first: u8, rest: &[u8]) -> Vec<u8> {
 /// Messages of tool servers and their clients.
 pub fn messages() -> Vec<Vec<u8>> {
     let call = br#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"t","arguments":{"to":"x@example.com"},"_meta":{"progressToken":1}}}"#;
-    let told = br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":0.5}}"#;
+    let told =
+        br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":0.5}}"#;
     let own = FIXTURES.iter().filter(|(n, _)| n.starts_with("mcp")).map(|(_, b)| b.to_vec());
     own.chain([call.to_vec(), told.to_vec()]).collect()
 }

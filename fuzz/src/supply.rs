@@ -1,11 +1,11 @@
 //! The supply chain's readers: versions, ranges, advisories, bills of materials; and what is written of strangers' names.
 
 use crate::led;
+use cordon_supply::Ecosystem;
 use cordon_supply::bom::{self, Bom};
 use cordon_supply::osv::{self, Advisories, Answer, Package};
 use cordon_supply::report::{Entry, Rule, Weight, junit, sarif};
 use cordon_supply::version::{Admits, admits};
-use cordon_supply::Ecosystem;
 
 fn ecosystem(lead: usize) -> Ecosystem {
     Ecosystem::ALL.get(lead % Ecosystem::ALL.len()).copied().unwrap_or(Ecosystem::Npm)
@@ -37,7 +37,9 @@ pub fn advisory(data: &[u8]) {
     let mut found = Vec::new();
     for affected in advisory.affected.iter().take(20) {
         let edges = affected.ranges.iter().flat_map(|r| &r.events).map(|(_, v)| v.as_str());
-        for version in edges.chain(affected.versions.iter().map(String::as_str)).chain(["1.0", "", "x"]).take(50) {
+        for version in
+            edges.chain(affected.versions.iter().map(String::as_str)).chain(["1.0", "", "x"]).take(50)
+        {
             if affected.affects(version) == Answer::Affected {
                 found.push((affected.ecosystem, affected.name.clone(), version.to_owned()));
             }
@@ -83,7 +85,13 @@ pub fn bill(data: &[u8]) {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
     let log = sarif(&entries, "0");
     assert!(!log.to_string().is_empty());
-    let bill = Bom { subject: "x".to_owned(), serial: String::new(), at: String::new(), version: String::new(), parts };
+    let bill = Bom {
+        subject: "x".to_owned(),
+        serial: String::new(),
+        at: String::new(),
+        version: String::new(),
+        parts,
+    };
     for document in [bom::cyclonedx(&bill), bom::spdx(&bill), bom::spdx3(&bill)] {
         let again = bom::read(document.to_string().as_bytes()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(again.len(), count);

@@ -1,8 +1,8 @@
 //! What operators, agents and the ledger's files hand in: taken or refused, never a panic; what has one form only is
 //! given back in that form.
 
-use cordon_ledger::{Checkpoint, InclusionProof, Record, Signer, VerifierKey};
 use crate::led;
+use cordon_ledger::{Checkpoint, InclusionProof, Record, Signer, VerifierKey};
 use cordon_policy::{PolicySet, PolicySource, ToolUsed, Used};
 use cordon_types::ModelName;
 
@@ -32,7 +32,9 @@ pub fn rightsize(data: &[u8]) {
     let step = 1 + lead % 4;
     let name = |n: &str| n.strip_suffix('*').map_or_else(|| n.to_owned(), |p| format!("{p}x"));
     let mut used = Used::default();
-    for tool in m.tools.iter().step_by(step).filter(|t| m.tool(&name(&t.name)).is_some_and(|r| r.name == t.name)) {
+    for tool in
+        m.tools.iter().step_by(step).filter(|t| m.tool(&name(&t.name)).is_some_and(|r| r.name == t.name))
+    {
         used.tools.insert(name(&tool.name), ToolUsed { calls: 1, ..ToolUsed::default() });
     }
     used.models = m.models.iter().step_by(step).map(|n| (name(n), 1)).collect();
@@ -48,7 +50,8 @@ pub fn rightsize(data: &[u8]) {
     assert!(wider.is_empty(), "{wider:?}\n{text}\n=>\n{}", cut.text);
     assert!(used.tools.keys().all(|t| cut.manifest.tool(t).is_some()), "{text}\n=>\n{}", cut.text);
     assert!(used.models.keys().all(|m| cut.manifest.lists_model(m)), "{text}\n=>\n{}", cut.text);
-    let again = cordon_policy::rightsize(&cut.manifest, &used).unwrap_or_else(|p| panic!("{p}\n{}", cut.text));
+    let again =
+        cordon_policy::rightsize(&cut.manifest, &used).unwrap_or_else(|p| panic!("{p}\n{}", cut.text));
     assert!(cordon_policy::compare(&cut.manifest, &again.manifest).is_empty(), "{}", again.text);
 }
 

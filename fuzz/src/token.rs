@@ -19,7 +19,8 @@ static WORLD: LazyLock<(Ed25519KeyPair, Trust)> = LazyLock::new(|| {
     let keys = KeyCache::default();
     keys.begin(NOW);
     keys.end(Keys::read(set.as_bytes()).ok(), NOW);
-    let agents = AgentId::new("bot").ok().into_iter().map(|a| ("app".to_owned(), a)).collect::<HashMap<_, _>>();
+    let agents =
+        AgentId::new("bot").ok().into_iter().map(|a| ("app".to_owned(), a)).collect::<HashMap<_, _>>();
     let settings = IssuerSettings {
         url: ISSUER.to_owned(),
         audiences: Vec::new(),
@@ -74,7 +75,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let header = r#"{"alg":"EdDSA","kid":"k","typ":"at+jwt"}"#;
     let claims = r#"{"iss":"https://login.example","aud":["https://gw.example/mcp"],"sub":"s","client_id":"app","exp":1800000300,"nbf":1.8e9,"scope":"a b"}"#;
     let with = |lead: u8, text: String| [&[lead][..], text.as_bytes()].concat();
-    let unsigned = format!("{}.{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()), "A".repeat(86));
+    let unsigned =
+        format!("{}.{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()), "A".repeat(86));
     let set = r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"r"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA","use":"sig","key_ops":["verify"]}]}"#;
     vec![with(0, unsigned), with(1, format!("{header}\n{claims}")), with(2, set.to_owned())]
 }

@@ -28,7 +28,10 @@ pub fn tool_set(data: &[u8]) {
     let changes = diff(&old, &new);
     assert_eq!(changes.is_empty(), old.digest() == new.digest(), "a change without a difference");
     for change in &changes {
-        for text in [Some(&change.name), Some(&change.path), change.old.as_ref(), change.new.as_ref()].into_iter().flatten() {
+        for text in [Some(&change.name), Some(&change.path), change.old.as_ref(), change.new.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             assert!(text.chars().all(|c| hidden(c).is_none()), "a text hides");
         }
     }
@@ -43,7 +46,10 @@ pub fn tool_schema(data: &[u8]) {
     let (Some(schema), Some(value)) = (parts.next(), parts.next()) else { return };
     let (Ok(schema), Ok(value)) = (json::read(schema, &BOUNDS), json::read(value, &BOUNDS)) else { return };
     let text = json::canonical(&value);
-    assert!(json::read(text.as_bytes(), &BOUNDS).is_ok_and(|v| json::canonical(&v) == text), "no canonical form");
+    assert!(
+        json::read(text.as_bytes(), &BOUNDS).is_ok_and(|v| json::canonical(&v) == text),
+        "no canonical form"
+    );
     if let Ok(schema) = Schema::compile(&schema)
         && let Err(misfits) = schema.check(&value)
     {
@@ -58,7 +64,8 @@ pub fn tool_openapi(data: &[u8]) {
     let (Some(document), arguments) = (parts.next(), parts.next().unwrap_or_default()) else { return };
     let Ok(mut document) = Document::read(document) else { return };
     let Ok(arguments) = std::str::from_utf8(arguments) else { return };
-    let routes: Vec<(String, String)> = document.operations().map(|o| (o.0.to_owned(), o.2.to_owned())).collect();
+    let routes: Vec<(String, String)> =
+        document.operations().map(|o| (o.0.to_owned(), o.2.to_owned())).collect();
     for (tool, template) in &routes {
         let Ok(request) = document.request_of(tool, arguments) else { continue };
         let target = request.path_and_query.as_str();
@@ -74,21 +81,32 @@ pub fn tool_openapi(data: &[u8]) {
             assert!(got.starts_with(before) && (wanted == got || wanted.contains('{')), "another path");
         }
         climbs_nowhere(path);
-        let declared: Vec<&str> = document.positions(tool).into_iter().filter(|p| p.1 == Position::Query).map(|p| p.0).collect();
+        let declared: Vec<&str> =
+            document.positions(tool).into_iter().filter(|p| p.1 == Position::Query).map(|p| p.0).collect();
         for pair in query.split('&').filter(|p| !p.is_empty()) {
-            let key = String::from_utf8(decoded(pair.split('=').next().unwrap_or_default().as_bytes())).unwrap_or_default();
+            let key = String::from_utf8(decoded(pair.split('=').next().unwrap_or_default().as_bytes()))
+                .unwrap_or_default();
             // An argument whose name stands at two positions has its position before it.
-            assert!(declared.iter().any(|d| *d == key || d.strip_prefix("query_") == Some(&key)), "a key nobody declared");
+            assert!(
+                declared.iter().any(|d| *d == key || d.strip_prefix("query_") == Some(&key)),
+                "a key nobody declared"
+            );
         }
         for (name, value) in &request.headers {
-            assert!(!matches!(name.as_str(), "host" | "authorization" | "content-length" | "transfer-encoding"));
+            assert!(!matches!(
+                name.as_str(),
+                "host" | "authorization" | "content-length" | "transfer-encoding"
+            ));
             assert!(value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "a header ends early");
         }
-        assert!(!matches!(request.method, "GET" | "HEAD" | "DELETE") || request.body.is_none(), "a smuggled body");
+        assert!(
+            !matches!(request.method, "GET" | "HEAD" | "DELETE") || request.body.is_none(),
+            "a smuggled body"
+        );
     }
     // What is chosen is there, and what is left out is not.
     if let Some((tool, _)) = routes.first() {
-        assert!(document.select(&[tool.clone()]).is_ok() && document.operations().count() == 1);
+        assert!(document.select(std::slice::from_ref(tool)).is_ok() && document.operations().count() == 1);
         assert!(document.select(&[format!("!{tool}")]).is_ok() && document.operations().next().is_none());
     }
 }
@@ -123,8 +141,19 @@ pub fn shell(data: &[u8]) {
     let shown = visible(&text);
     assert!(shown.chars().all(|c| hidden(c).is_none()));
     let shell = if kind % 2 == 0 { Shell::Posix } else { Shell::Bash };
-    let patterns = ["ls *", "git log *", "echo * > /tmp/x", "sh -c *", "sudo *", "env *", "cat a/* *", "find *", "eval *"];
-    let allowed: Vec<CommandPattern> = patterns.iter().filter_map(|p| CommandPattern::parse(p).ok()).collect();
+    let patterns = [
+        "ls *",
+        "git log *",
+        "echo * > /tmp/x",
+        "sh -c *",
+        "sudo *",
+        "env *",
+        "cat a/* *",
+        "find *",
+        "eval *",
+    ];
+    let allowed: Vec<CommandPattern> =
+        patterns.iter().filter_map(|p| CommandPattern::parse(p).ok()).collect();
     assert_eq!(allowed.len(), patterns.len());
     let _ = CommandPattern::parse(&text);
     let Ok(reading) = read(&text) else {
@@ -141,8 +170,13 @@ pub fn shell(data: &[u8]) {
         // The same words in single quotes are the same command.
         let quoted: Vec<String> = words.iter().map(|w| format!("'{}'", w.replace('\'', "'\\''"))).collect();
         let again = read(&quoted.join(" "));
-        let same = again.is_ok_and(|r| r.commands.first().is_none_or(|c| c.words.iter().filter_map(Word::text).eq(words.iter().copied())));
-        assert!(same || words.iter().any(|w| w.chars().any(char::is_control)), "quoted, it is another command");
+        let same = again.is_ok_and(|r| {
+            r.commands.first().is_none_or(|c| c.words.iter().filter_map(Word::text).eq(words.iter().copied()))
+        });
+        assert!(
+            same || words.iter().any(|w| w.chars().any(char::is_control)),
+            "quoted, it is another command"
+        );
     }
 }
 
@@ -175,7 +209,10 @@ pub mod seeds {
         let json = r##"{"openapi":"3.1.0","paths":{"/a/{x}/{y}.z":{"post":{"parameters":[{"name":"x","in":"path","required":true,"schema":{}},{"name":"y","in":"path","required":true},{"name":"q","in":"query","schema":{"type":["string","array"]}},{"name":"H","in":"header"},{"name":"c","in":"cookie"}],"requestBody":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/B"}}}}}}},"components":{"schemas":{"B":{"type":"object","properties":{"b":{"$ref":"#/components/schemas/B"}}}}}}"##;
         let yaml = "openapi: 3.0.0\npaths:\n  /{x}:\n    get:\n      operationId: t\n      parameters:\n        - {name: x, in: path, required: true, schema: {nullable: true, type: string}}\n";
         let arguments = r#"{"x":"..%2f","y":"a/b","q":["&","=#"],"H":"v w","c":"d;e","body":{"b":{}}}"#;
-        [(json, arguments), (yaml, r#"{"x":"a b"}"#)].iter().map(|(d, a)| format!("{d}\0{a}").into_bytes()).collect()
+        [(json, arguments), (yaml, r#"{"x":"a b"}"#)]
+            .iter()
+            .map(|(d, a)| format!("{d}\0{a}").into_bytes())
+            .collect()
     }
 
     /// Command lines.

@@ -31,8 +31,11 @@ pub fn wire_scan(data: &[u8]) {
     }
 }
 
+/// A span, and what stands in place of which of its bytes.
+type SpanEdits = (usize, Vec<(std::ops::Range<usize>, String)>);
+
 /// Every free text gets a new beginning.
-fn edits(spans: &[Span]) -> Vec<(usize, Vec<(std::ops::Range<usize>, String)>)> {
+fn edits(spans: &[Span]) -> Vec<SpanEdits> {
     let free = spans.iter().enumerate().filter(|(_, s)| s.splice == Splice::Free);
     free.map(|(at, span)| {
         let end = span.text.chars().next().map_or(0, char::len_utf8);

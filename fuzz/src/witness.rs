@@ -19,12 +19,18 @@ pub fn witness(data: &[u8]) {
     }
     let Some(signer) = signer() else { return };
     let key = signer.verifier();
-    let Ok(logs) = Logs::parse(format!("log {}\n", key.to_text()).as_bytes()) else { panic!("the list is good") };
+    let Ok(logs) = Logs::parse(format!("log {}\n", key.to_text()).as_bytes()) else {
+        panic!("the list is good")
+    };
     for known in [None, Some(Head { size: 7, root: [9; 32] })] {
         if let Decision::Cosign(accepted) = decide(&logs, |_| known, data) {
             let cosigned = accepted.with(&accepted.cosign(&cosigners(), 5));
-            let Ok(head) = Checkpoint::open(&cosigned, &key) else { panic!("cosigned without the log's signature") };
-            assert!(known.is_none_or(|k| k.size < head.size || k == Head { size: head.size, root: head.root }));
+            let Ok(head) = Checkpoint::open(&cosigned, &key) else {
+                panic!("cosigned without the log's signature")
+            };
+            assert!(
+                known.is_none_or(|k| k.size < head.size || k == Head { size: head.size, root: head.root })
+            );
             let Ok(note) = Note::parse(&cosigned) else { panic!("the state cannot be read") };
             for cosigner in cosigners() {
                 assert_eq!(cosigner.verifier().verify(&note), Ok(Some(5)));
@@ -66,7 +72,8 @@ pub fn requests() -> Vec<Vec<u8>> {
 pub fn policies() -> Vec<Vec<u8>> {
     let keys: Vec<String> = cosigners().iter().map(|s| s.verifier().to_text()).collect();
     let log = signer().map(|s| s.verifier().to_text()).unwrap_or_default();
-    let lines: String = (0..).zip(&keys).map(|(n, k)| format!("witness w{n} {k} https://w{n}.example\n")).collect();
+    let lines: String =
+        (0..).zip(&keys).map(|(n, k)| format!("witness w{n} {k} https://w{n}.example\n")).collect();
     vec![
         format!("log {log}\n{lines}group g 1 w0 w1\nquorum g\n").into_bytes(),
         format!("# none\nlog {log} https://log.example\nquorum none\n").into_bytes(),

@@ -8,8 +8,7 @@
 
 use crate::scan;
 use crate::sources::{self, Source};
-use anyhow::Context as _;
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use crate::workspace::{Package, Workspace};
 
 /// One crate: its package, its folder, the workspace's crates it may depend on, whether it is kept from the world
 /// (files, sockets, environment, clocks, runtimes).
@@ -136,6 +135,27 @@ const TABLE: &[Row] = &[
         false,
     ),
     row("cordon-bench", "bench/tool", &["cordon-types", "cordon-ledger", "cordon-store"], false),
+    row(
+        "cordon-fuzz",
+        "fuzz",
+        &[
+            "cordon-types",
+            "cordon-wire",
+            "cordon-detect",
+            "cordon-flow",
+            "cordon-policy",
+            "cordon-ledger",
+            "cordon-govern",
+            "cordon-config",
+            "cordon-export",
+            "cordon-identity",
+            "cordon-inventory",
+            "cordon-supply",
+            "cordon-pipeline",
+            "cordon-tools",
+        ],
+        false,
+    ),
     row("xtask", "xtask", &[], false),
 ];
 
@@ -160,7 +180,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &[]),
 ];
 
-const TOOLS: &[&str] = &["xtask", "cordon-bench"];
+const TOOLS: &[&str] = &["xtask", "cordon-bench", "cordon-fuzz"];
 
 /// A crate as the check sees it: its name and its direct dependencies that are no tests'.
 struct Crate {
@@ -170,28 +190,17 @@ struct Crate {
 
 /// Every arrow and every name that does not belong.
 pub(crate) fn check() -> anyhow::Result<Vec<String>> {
-    let metadata = MetadataCommand::new()
-        .current_dir(crate::run::root())
-        .no_deps()
-        .exec()
-        .context("reading the workspace's manifests")?;
-    let mut findings = arrows(&crates(&metadata));
+    let mut findings = arrows(&crates(&Workspace::members_only()?));
     for source in sources::all()?.iter().filter(|s| s.is_rust() && !s.is_test()) {
         findings.extend(world(source));
     }
     Ok(findings)
 }
 
-fn crates(metadata: &Metadata) -> Vec<Crate> {
-    let normal = |p: &cargo_metadata::Package| {
-        p.dependencies
-            .iter()
-            .filter(|d| d.kind != DependencyKind::Development)
-            .map(|d| d.name.clone())
-            .collect()
-    };
-    let packages = metadata.workspace_packages();
-    packages.into_iter().map(|p| Crate { name: p.name.to_string(), dependencies: normal(p) }).collect()
+fn crates(workspace: &Workspace) -> Vec<Crate> {
+    let normal =
+        |p: &Package| p.dependencies.iter().filter(|d| !d.is_of_tests()).map(|d| d.name.clone()).collect();
+    workspace.members().map(|p| Crate { name: p.name.clone(), dependencies: normal(p) }).collect()
 }
 
 fn arrows(crates: &[Crate]) -> Vec<String> {

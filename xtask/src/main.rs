@@ -18,6 +18,7 @@ mod scan;
 mod sources;
 mod suite;
 mod tidy;
+mod workspace;
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};

@@ -1,12 +1,12 @@
 //! `cargo xtask test`: everything that has to pass, in the order in which it fails fastest.
 
 use crate::run::{self, step};
+use crate::workspace::Workspace;
 use crate::{install, layers, report, tidy};
-use anyhow::Context as _;
 use std::path::PathBuf;
 
-/// Seconds for each fuzz target in a test run: enough for the corpus and some thousand inputs more.
-const SMOKE_SECONDS: u32 = 5;
+/// Seconds for all fuzz targets together in a test run: the seeds, and some thousand inputs more for each.
+const SMOKE_SECONDS: u32 = 20;
 
 /// Installs, then runs; stops at the first failure.
 pub(crate) fn test(all: bool, install: bool) -> anyhow::Result<()> {
@@ -17,10 +17,13 @@ pub(crate) fn test(all: bool, install: bool) -> anyhow::Result<()> {
     step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("layers", || report("layers", &layers::check()?))?;
     step("tidy", || report("tidy", &tidy::check()?))?;
+    // Asked for together, all that is run below is built once, with the same features of every library.
+    step("build", || cargo(&["build", "--workspace", "--bins", "--tests"]))?;
+    // What is handed out has to build without what only tests and tools ask of its libraries.
+    step("the binary by itself", || cargo(&["check", "--package", "cordon"]))?;
     step("unit, property and matrix tests", || cargo(&["nextest", "run", "--workspace"]))?;
     step("documentation tests", || cargo(&["test", "--doc", "--workspace"]))?;
-    step("fuzz, briefly", || fuzz(SMOKE_SECONDS))?;
-    step("the binary", || cargo(&["build", "--package", "cordon"]))?;
+    step("fuzz, briefly", || smoke(SMOKE_SECONDS))?;
     step("end to end", end_to_end)?;
     if all {
         step("dependencies", dependencies)?;
@@ -35,21 +38,20 @@ fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
     run::command(command)
 }
 
-/// The drivers in `fuzz/`, which need no nightly compiler.
+/// The drivers in `fuzz/`, which need no nightly compiler, as the tests build them: every arithmetic slip shows.
 pub(crate) fn fuzz(seconds: u32) -> anyhow::Result<()> {
-    let manifest = run::root().join("fuzz/Cargo.toml");
-    if !manifest.exists() {
-        println!("skipped: fuzz/Cargo.toml is not there");
-        return Ok(());
-    }
-    let mut command = run::cargo();
-    command.args(["run", "--release", "--manifest-path"]).arg(manifest);
-    command.args(["--bin", "smoke", "--", "--seconds", &seconds.to_string()]);
+    cargo(&["build", "--package", "cordon-fuzz"])?;
+    smoke(seconds)
+}
+
+/// The built drivers.
+fn smoke(seconds: u32) -> anyhow::Result<()> {
+    let mut command = run::program(built("smoke")?);
+    command.args(["--seconds", &seconds.to_string()]);
     run::command(command)
 }
 
-/// The black box. The binary is the one of the `dev` profile: its overflow checks and debug assertions are on, and
-/// it is nearly built when the unit tests are.
+/// The black box. The binary is the one of the `dev` profile: its overflow checks and debug assertions are on.
 fn end_to_end() -> anyhow::Result<()> {
     let runner = run::root().join("tests/e2e/run.py");
     if !runner.exists() {
@@ -59,7 +61,7 @@ fn end_to_end() -> anyhow::Result<()> {
     let python = install::venv_python();
     let python = if python.exists() { python } else { PathBuf::from("python3") };
     let mut command = run::program(python);
-    command.arg(runner).env("CORDON_BIN", binary()?);
+    command.arg(runner).env("CORDON_BIN", built("cordon")?);
     let verifier = install::verifier_python();
     if verifier.exists() {
         command.env("CORDON_TLOG_PYTHON", verifier);
@@ -69,11 +71,9 @@ fn end_to_end() -> anyhow::Result<()> {
     run::command(command)
 }
 
-/// Where the built binary is.
-fn binary() -> anyhow::Result<PathBuf> {
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(run::root()).no_deps().exec();
-    let target = metadata.context("asking cargo for its target directory")?.target_directory;
-    Ok(target.join("debug/cordon").into_std_path_buf())
+/// Where a built binary is.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(Workspace::members_only()?.target_directory.join("debug").join(name))
 }
 
 /// Licences, bans and sources. The advisory database has to be fetched, which a machine without network cannot.

@@ -1,9 +1,8 @@
 //! Sizes, headers, names, links: the rules of `CONTRIBUTING.md` that a program can check.
 
 use crate::sources::{self, Source};
+use crate::workspace::Workspace;
 use crate::{links, run, scan};
-use anyhow::Context as _;
-use cargo_metadata::{Metadata, MetadataCommand};
 use std::collections::BTreeMap;
 
 /// Most lines of a source file.
@@ -33,9 +32,7 @@ pub(crate) fn check() -> anyhow::Result<Vec<String>> {
         findings.extend(machine(source));
     }
     findings.extend(shares(&product(&sources)));
-    let metadata =
-        MetadataCommand::new().current_dir(&root).exec().context("reading the workspace's dependencies")?;
-    findings.extend(manifests(&metadata));
+    findings.extend(manifests(&Workspace::whole()?));
     Ok(findings)
 }
 
@@ -148,14 +145,14 @@ fn shares(lines: &BTreeMap<String, usize>) -> Vec<String> {
         .collect()
 }
 
-fn manifests(metadata: &Metadata) -> Vec<String> {
+fn manifests(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
-    for package in &metadata.packages {
-        if package.source.as_ref().is_some_and(|s| s.repr.starts_with("git+")) {
+    for package in workspace.packages() {
+        if package.source.as_ref().is_some_and(|s| s.starts_with("git+")) {
             found.push(format!("{}: comes from git; take a release", package.name));
         }
     }
-    for package in metadata.workspace_packages() {
+    for package in workspace.members() {
         if !package.features.is_empty() {
             let names: Vec<&str> = package.features.keys().map(String::as_str).collect();
             found.push(format!("{}: has features ({}); make them settings", package.name, names.join(", ")));

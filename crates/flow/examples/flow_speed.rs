@@ -2,7 +2,7 @@
 //! with ten to a hundred thousand values seen before.
 //!
 //! ```text
-//! cargo run --release -p cordon-flow --example speed
+//! cargo run --release -p cordon-flow --example flow_speed
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures and prints")]
 
