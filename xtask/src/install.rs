@@ -4,7 +4,7 @@
 //! `node_modules`. What it does not do: remove, upgrade or configure anything of the machine.
 
 use crate::run;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use std::path::{Path, PathBuf};
 
 /// Where the tests' Python packages are.
@@ -21,11 +21,13 @@ pub(crate) fn verifier_python() -> PathBuf {
 pub(crate) fn all() -> anyhow::Result<()> {
     programs()?;
     nextest()?;
-    python()?;
-    agents()?;
-    verifier()?;
-    node("tests/e2e/ts")?;
-    node("examples/agents-typescript")
+    // Each has a folder of its own, and waits for its registry more than it works.
+    let packages: [fn() -> anyhow::Result<()>; 5] =
+        [python, agents, verifier, || node("tests/e2e/ts"), || node("examples/agents-typescript")];
+    std::thread::scope(|scope| {
+        let running = packages.map(|install| scope.spawn(install));
+        running.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("an installer broke off"))?)
+    })
 }
 
 fn has(name: &str) -> bool {
