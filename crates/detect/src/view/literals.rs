@@ -42,11 +42,18 @@ impl Literals {
 
     /// Tells every occurrence: which literal, and where.
     pub(crate) fn each(&self, text: &str, mut tell: impl FnMut(usize, Range<usize>)) {
-        for (at, look) in text.as_bytes().array_windows::<LOOK>().enumerate() {
-            let hash = hash(*look);
+        let bytes = text.as_bytes();
+        let mut look = |at, hash: usize| {
             if self.starts.get(hash / 64).is_some_and(|bits| bits >> (hash % 64) & 1 == 1) {
                 self.from(text, at, &mut tell);
             }
+        };
+        // Four bytes are read in one step, three are not.
+        for (at, four) in bytes.array_windows::<{ LOOK + 1 }>().enumerate() {
+            look(at, mixed(u32::from_le_bytes(*four) << 8));
+        }
+        if let Some(last) = bytes.last_chunk::<LOOK>() {
+            look(bytes.len() - LOOK, hash(*last));
         }
     }
 
@@ -67,8 +74,11 @@ impl Literals {
 }
 
 fn hash([a, b, c]: [u8; LOOK]) -> usize {
-    let mixed = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9E37_79B1);
-    usize::try_from(mixed >> 16).unwrap_or(0)
+    mixed(u32::from_le_bytes([0, a, b, c]))
+}
+
+fn mixed(look: u32) -> usize {
+    usize::try_from(look.wrapping_mul(0x9E37_79B1) >> 16).unwrap_or(0)
 }
 
 #[cfg(test)]
