@@ -5,7 +5,7 @@ use crate::workspace::Workspace;
 use crate::{install, layers, report, tidy};
 use std::path::PathBuf;
 
-/// Seconds for all fuzz targets together in a test run: the seeds, and some thousand inputs more for each.
+/// Seconds for all fuzz targets together in a test run: the seeds, then half a second each of inputs made from them.
 const SMOKE_SECONDS: u32 = 20;
 
 /// Installs, then runs; stops at the first failure.
