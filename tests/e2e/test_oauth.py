@@ -450,7 +450,8 @@ class Servers(unittest.TestCase):
                 self.assertEqual(len(forms), 1)
                 self.assertEqual((forms[0]["scope"], forms[0]["resource"]), ("pay see", self.bank.mcp))
                 self.assertEqual("client_secret" in forms[0], how == "post")
-                self.assertEqual(len(set(self.bank.tokens())), 1)
+                # Of calls alone: the gateway of the round before may still look after its own sessions.
+                self.assertEqual(len({token for token, _ in self.bank.calls()}), 1)
 
     def test_many_callers_at_once_ask_once(self):
         at = self.at(self.own("client_credentials"))
