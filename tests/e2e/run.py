@@ -2,9 +2,9 @@
 
     CORDON_BIN=target/debug/cordon .tools/venv/bin/python tests/e2e/run.py [--jobs N] [part of a test's name ...]
 
-Each module has a process of its own; as many go at once as `--jobs` says (where it says nothing, one
-more than there are processors, since much of their time they wait). Prints each test. Non-zero when one fails, when nothing ran, or when a
-module cannot be loaded. What is skipped is named.
+Each module has a process of its own; as many go at once as `--jobs` says (where it says nothing, one more than there
+are processors, since much of their time they wait). Prints each test. Non-zero when one fails, when nothing ran, or
+when a module cannot be loaded. What is skipped is named.
 """
 
 import argparse

@@ -55,7 +55,7 @@ enum Task {
     },
     /// Run the in-tree fuzz drivers for a while, on a stable compiler.
     Fuzz {
-        /// Seconds for each target.
+        /// Seconds for all targets together.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },

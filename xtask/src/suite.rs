@@ -5,8 +5,8 @@ use crate::workspace::Workspace;
 use crate::{install, layers, report, tidy};
 use std::path::PathBuf;
 
-/// Seconds for all fuzz targets together in a test run: the seeds, then half a second each of inputs made from them.
-const SMOKE_SECONDS: u32 = 20;
+/// Seconds for all fuzz targets together in a test run: the seeds, then a second each of inputs made from them.
+const SMOKE_SECONDS: u32 = 40;
 
 /// Installs, then runs; stops at the first failure.
 pub(crate) fn test(all: bool, install: bool) -> anyhow::Result<()> {

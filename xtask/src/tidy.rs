@@ -147,7 +147,7 @@ fn shares(lines: &BTreeMap<String, usize>) -> Vec<String> {
 
 fn manifests(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
-    for package in workspace.packages() {
+    for package in &workspace.packages {
         if package.source.as_ref().is_some_and(|s| s.starts_with("git+")) {
             found.push(format!("{}: comes from git; take a release", package.name));
         }

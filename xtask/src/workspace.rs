@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// The part of `cargo metadata` that the checks need.
 #[derive(Deserialize)]
 pub(crate) struct Workspace {
-    packages: Vec<Package>,
+    /// The workspace's own, and what they depend on where that was asked for.
+    pub(crate) packages: Vec<Package>,
     workspace_members: Vec<String>,
     /// Where cargo builds.
     pub(crate) target_directory: PathBuf,
@@ -58,10 +59,6 @@ impl Workspace {
         cargo.args(["metadata", "--format-version", "1"]).args(more);
         let said = run::output(cargo).context("asking cargo for the workspace")?;
         serde_json::from_str(&said).context("reading what cargo says of the workspace")
-    }
-
-    pub(crate) fn packages(&self) -> &[Package] {
-        &self.packages
     }
 
     /// Those of the workspace.

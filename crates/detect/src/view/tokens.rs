@@ -90,7 +90,7 @@ mod eight {
 }
 
 /// From the start of a token, the start of one that may matter, or of one near the end: those between are ASCII's
-/// ordinary words. Most text is, and looked at eight bytes at once it costs a third.
+/// ordinary words. Most text is, so eight bytes are looked at in one step.
 fn past_words(bytes: &[u8], mut start: usize) -> usize {
     let words = bytes.get(start..).unwrap_or_default().as_chunks::<8>().0;
     let mut at = start;
