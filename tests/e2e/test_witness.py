@@ -8,6 +8,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,9 @@ class Witness:
     @property
     def head(self):
         """The one checkpoint that it cosigned last: what it gives to an auditor."""
-        return next((self.directory / "state/heads").iterdir())
+        # Beside it may lie the next one, until that is whole and takes its place.
+        files = (self.directory / "state/heads").iterdir()
+        return next(file for file in files if re.fullmatch("[0-9a-f]{64}", file.name))
 
     def size(self):
         return int(self.head.read_text().split("\n")[1])
