@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::view::{RawMatch, Sink, ViewText, fold_str, lower};
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind};
+use aho_corasick::{AhoCorasick, Anchored, MatchKind};
 use cordon_types::{FindingKind, Problem};
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
@@ -75,6 +75,8 @@ impl Pattern {
 #[derive(Debug)]
 pub(crate) struct Terms {
     automaton: Option<NFA>,
+    /// Finds the first place of any term, and passes over text without one many bytes at a time.
+    first: Option<AhoCorasick>,
     terms: Vec<Term>,
     longest: usize,
     patterns: Vec<Pattern>,
@@ -110,18 +112,20 @@ impl Terms {
             });
         }
         let longest = literals.iter().map(String::len).max().unwrap_or(0);
-        let automaton = if literals.is_empty() || !problems.is_empty() {
-            None
+        let (automaton, first) = if literals.is_empty() || !problems.is_empty() {
+            (None, None)
         } else {
-            match NFA::builder().match_kind(MatchKind::Standard).build(&literals) {
-                Ok(a) => Some(a),
+            let automaton = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&literals);
+            let first = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&literals);
+            match automaton.and_then(|automaton| Ok((automaton, first?))) {
+                Ok((automaton, first)) => (Some(automaton), Some(first)),
                 Err(e) => {
                     problems.push(Problem::new(
                         "terms",
                         format!("cannot be compiled: {e}"),
                         "use fewer or shorter terms",
                     ));
-                    None
+                    (None, None)
                 }
             }
         };
@@ -139,7 +143,7 @@ impl Terms {
                 }
             }
         }
-        Self { automaton, terms, longest, patterns }
+        Self { automaton, first, terms, longest, patterns }
     }
 
     /// Finds terms and patterns in one view.
@@ -156,7 +160,9 @@ impl Terms {
     }
 
     fn scan_terms(&self, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
-        let input = aho_corasick::Input::new(view.lower);
+        // No other one starts before the leftmost.
+        let Some(first) = self.first.as_ref().and_then(|first| first.find(view.lower)) else { return };
+        let input = aho_corasick::Input::new(view.lower).range(first.start()..);
         let mut state = aho_corasick::automaton::OverlappingState::start();
         while automaton.try_find_overlapping(&input, &mut state).is_ok() {
             let Some(m) = state.get_match() else { break };

@@ -8,7 +8,8 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use cordon_types::{AgentId, Digest, KeyId, Millis};
-use std::{collections::HashMap, sync::Arc};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 /// Who calls: made by `Keyring::authenticate`, and by `oauth::Trust::verify` where a token came instead of a key.
@@ -22,7 +23,8 @@ pub struct Principal {
     pub agent: Option<AgentId>,
 }
 
-type Map = HashMap<Box<str>, KeyRecord>;
+/// By id. Ids come from whoever administers keys, so a hash without a secret will do.
+type Map = FxHashMap<Box<str>, KeyRecord>;
 
 /// The keys that are known.
 #[derive(Debug, Default)]

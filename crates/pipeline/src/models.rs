@@ -1,7 +1,7 @@
 //! Which name leads to which upstream. Destinations come from the operator's config alone.
 
 use cordon_types::{Dialect, ModelName, UpstreamId};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Price in millionths of the currency for a million tokens.
@@ -48,7 +48,7 @@ pub struct Model {
 #[derive(Clone, Debug, Default)]
 pub struct ModelTable {
     models: Vec<Arc<Model>>,
-    by_name: HashMap<String, usize>,
+    by_name: FxHashMap<String, usize>,
 }
 
 impl ModelTable {

@@ -90,9 +90,10 @@ async fn refuse_with(asked: &Asked, op: Operation, refused: Refused) -> Refusal 
     }
 }
 
-/// Carries out a model call.
+/// Carries out a model call. What it carries along is boxed: else each step would have room for it in the call's
+/// future, which is made anew and moved for every request.
 pub(crate) async fn call(
-    mut asked: Asked,
+    mut asked: Box<Asked>,
     op: Operation,
     headers: HeaderMap,
     body: hyper::body::Incoming,
@@ -121,13 +122,13 @@ pub(crate) async fn call(
         Arrival { op, betas: betas.clone(), body, session: asked.session.clone() },
         shared.clock.now(),
     ) {
-        Ok(prompt) => prompt,
+        Ok(prompt) => Box::new(prompt),
         Err(refused) => return Err(Box::pin(refuse_with(&asked, op, *refused)).await),
     };
     match model_alive(&asked, &prompt).and_then(|()| admit(&asked, model_scope(&asked, &prompt))) {
         Ok(ticket) => tickets.push(ticket),
         Err(refusal) => {
-            let Prompt { tally, model, .. } = prompt;
+            let Prompt { tally, model, .. } = *prompt;
             let refused = Refused { refusal, tally, model: Some(model), asked: None };
             return Err(Box::pin(refuse_with(&asked, op, refused)).await);
         }
@@ -195,7 +196,7 @@ async fn record_intent(
     salted: Option<Salted>,
     tickets: Vec<Ticket>,
     deadline: Instant,
-) -> Result<Open, Refusal> {
+) -> Result<Box<Open>, Refusal> {
     let shared = &asked.worker.shared;
     let about = asked.about(op);
     let commitment = salted.as_ref().map(|s| s.commitment);
@@ -206,7 +207,7 @@ async fn record_intent(
     };
     let intent = appended.queued().ok_or_else(ledger_refusal)?;
     // Before the wait: a caller that goes away meanwhile leaves an outcome too.
-    let mut open = Open {
+    let mut open = Box::new(Open {
         worker: asked.worker.clone(),
         gate: gate.clone(),
         about,
@@ -226,7 +227,7 @@ async fn record_intent(
         // Taken before the first look, so that no kill falls in between.
         signal: shared.kill_signal.clone(),
         looked: false,
-    };
+    });
     if appended.await.is_err() {
         open.closed = true;
         return Err(ledger_refusal());
@@ -240,23 +241,23 @@ async fn record_intent(
 
 /// Sends the request and brings back the answer, whole or as a stream.
 async fn send(
-    asked: Asked,
-    mut open: Open,
-    prompt: Prompt,
+    asked: Box<Asked>,
+    mut open: Box<Open>,
+    mut prompt: Box<Prompt>,
     version: &'static str,
     betas: Vec<String>,
 ) -> Result<Response<OutBody>, Refusal> {
     let (dialect, id) = (asked.dialect, asked.id);
-    let Prompt { permit, model, body, exchange, stream, .. } = prompt;
+    let stream = prompt.stream;
     let outgoing = Outgoing {
         method: Method::POST,
         path: route::upstream_path(open.about.op).into(),
         headers: outgoing_headers(dialect, stream, version, &betas),
-        body,
+        body: std::mem::take(&mut prompt.body),
     };
     let deadline = open.deadline;
     let client = asked.worker.upstream();
-    let sending = client.send(&permit, &model.upstream, outgoing);
+    let sending = client.send(&prompt.permit, &prompt.model.upstream, outgoing);
     let head = tokio::select! {
         biased;
         head = timeout_at(deadline, sending) => head,
@@ -265,14 +266,14 @@ async fn send(
     let upstream = match head {
         Ok(Ok(upstream)) => upstream,
         Ok(Err(e)) => {
-            tracing::warn!(request = %id, upstream = %model.upstream, error = %e, "the upstream failed");
+            tracing::warn!(request = %id, upstream = %prompt.model.upstream, error = %e, "the upstream failed");
             let refusal = Refusal::new(e.status(), Why::Upstream(e.name()), e.public());
             return fail(&mut open, End::UpstreamFailed(e.name()), refusal).await;
         }
         Err(_) => return fail(&mut open, End::TimedOut, too_long()).await,
     };
     if !upstream.status.is_success() {
-        return Box::pin(upstream_said_no(&mut open, &exchange, upstream)).await;
+        return Box::pin(upstream_said_no(&mut open, &prompt.exchange, upstream)).await;
     }
     let content_type =
         upstream.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -286,14 +287,14 @@ async fn send(
         return fail(&mut open, End::UpstreamFailed("wrong_content_type"), refusal).await;
     }
     if stream {
-        return Box::pin(stream::respond(open, exchange, upstream.body, id, dialect)).await;
+        return Box::pin(stream::respond(open, prompt.exchange, upstream.body, id, dialect)).await;
     }
-    whole(open, &exchange, upstream.body, id, dialect).await
+    whole(open, &prompt.exchange, upstream.body, id, dialect).await
 }
 
 /// An answer that is not streamed: read, judged, recorded, sent.
 async fn whole(
-    mut open: Open,
+    mut open: Box<Open>,
     exchange: &cordon_pipeline::Exchange,
     body: IncomingBody,
     id: RequestId,
@@ -408,11 +409,11 @@ fn outgoing_headers(dialect: Dialect, stream: bool, version: &'static str, betas
         HeaderValue::from_static(if stream { "text/event-stream" } else { "application/json" }),
     );
     if dialect == Dialect::AnthropicMessages {
-        headers.insert("anthropic-version", HeaderValue::from_static(version));
+        headers.insert(route::ANTHROPIC_VERSION, HeaderValue::from_static(version));
         if let Ok(value) = HeaderValue::from_str(&betas.join(","))
             && !betas.is_empty()
         {
-            headers.insert("anthropic-beta", value);
+            headers.insert(route::ANTHROPIC_BETA, value);
         }
     }
     headers
@@ -425,7 +426,7 @@ const ANTHROPIC_VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>), Refusal> {
     let header = |text: String| Refusal::new(400, Why::Header, text);
     let [first, ..] = ANTHROPIC_VERSIONS;
-    let version = match route::single(headers, "anthropic-version").map_err(header)? {
+    let version = match route::single(headers, &route::ANTHROPIC_VERSION).map_err(header)? {
         None => first,
         Some(named) => ANTHROPIC_VERSIONS.into_iter().find(|known| named == *known).ok_or_else(|| {
             header(format!("`anthropic-version` must be one of {}", ANTHROPIC_VERSIONS.join(", ")))
@@ -438,12 +439,12 @@ fn version_and_betas(headers: &HeaderMap) -> Result<(&'static str, Vec<String>),
 /// A plain body of JSON, where the headers say anything of it.
 pub(crate) fn with_json_body(headers: &HeaderMap) -> Result<(), Refusal> {
     let header = |text: String| Refusal::new(400, Why::Header, text);
-    if let Some(encoding) = route::single(headers, header::CONTENT_ENCODING.as_str()).map_err(header)?
+    if let Some(encoding) = route::single(headers, &header::CONTENT_ENCODING).map_err(header)?
         && !encoding.eq_ignore_ascii_case("identity")
     {
         return Err(Refusal::new(415, Why::Header, "compressed request bodies are not taken; send it plain"));
     }
-    if let Some(kind) = route::single(headers, header::CONTENT_TYPE.as_str()).map_err(header)? {
+    if let Some(kind) = route::single(headers, &header::CONTENT_TYPE).map_err(header)? {
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(Refusal::new(415, Why::Header, "the body must be `application/json`"));
@@ -454,7 +455,7 @@ pub(crate) fn with_json_body(headers: &HeaderMap) -> Result<(), Refusal> {
 
 pub(crate) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let bad = |text: String| Refusal::new(400, Why::Header, text);
-    match route::single(headers, header::CONTENT_LENGTH.as_str()).map_err(bad)? {
+    match route::single(headers, &header::CONTENT_LENGTH).map_err(bad)? {
         None => Ok(None),
         Some(n) => n.parse().map(Some).map_err(|_| bad("`content-length` is not a number".to_owned())),
     }

@@ -1,7 +1,9 @@
 //! The routes that Cordon carries, and the headers it reads. Everything else is refused or left behind.
 
 use cordon_types::{Dialect, Operation, ServerId};
+use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderName, Method};
+use std::fmt;
 
 /// A route of the model path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +117,7 @@ fn resource(path: &str) -> Option<Option<ServerId>> {
 
 /// The dialect in which a caller wants to be answered where the path does not say.
 pub(crate) fn speaks(headers: &HeaderMap) -> Dialect {
-    if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {
+    if headers.contains_key(ANTHROPIC_VERSION) || headers.contains_key(API_KEY) {
         Dialect::AnthropicMessages
     } else {
         Dialect::OpenaiChat
@@ -151,12 +153,21 @@ pub(crate) const USER: HeaderName = HeaderName::from_static("x-cordon-user");
 pub(crate) const VOUCHER: HeaderName = HeaderName::from_static("x-cordon-front-key");
 /// The piece of work that a call belongs to: see `POST /cordon/v1/sessions`.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-cordon-session");
+/// The key of a caller that speaks Anthropic's dialect.
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The version of Anthropic's dialect.
+pub(crate) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// What a caller wants of Anthropic's dialect besides.
+pub(crate) const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// Names the request in every answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The one value of a header, as text. `Err` when it occurs twice or is not printable ASCII: two readers could
 /// choose differently.
-pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, String> {
+pub(crate) fn single(
+    headers: &HeaderMap,
+    name: impl AsHeaderName + fmt::Display + Copy,
+) -> Result<Option<&str>, String> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -176,7 +187,7 @@ pub(crate) fn host_name(authority: &str) -> &str {
 /// The names in all `anthropic-beta` headers.
 pub(crate) fn betas(headers: &HeaderMap) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
-    for value in headers.get_all("anthropic-beta") {
+    for value in headers.get_all(ANTHROPIC_BETA) {
         let text =
             value.to_str().map_err(|_| "the header `anthropic-beta` is not printable ASCII".to_owned())?;
         names.extend(text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned));

@@ -140,7 +140,7 @@ async fn answer(
     // All but a model call are boxed, or each model call would carry the room of the largest of them around.
     match route {
         Err(none) => Err(Box::pin(call::refuse(&asked, Operation::Models, no_route(&none))).await),
-        Ok(Route::Call(op)) => call::call(asked, op, parts.headers, body).await,
+        Ok(Route::Call(op)) => call::call(Box::new(asked), op, parts.headers, body).await,
         Ok(Route::Advise(op)) => Box::pin(advise::call(asked, op, parts.headers, body)).await,
         Ok(Route::Models(dialect)) => Box::pin(call::models(asked, dialect, None)).await,
         Ok(Route::Model(dialect, name)) => Box::pin(call::models(asked, dialect, Some(name))).await,
@@ -174,7 +174,7 @@ fn addressed(shared: &Shared, parts: &http::request::Parts) -> Result<(), Refusa
     {
         return refuse(400, "of transfer codings, `chunked` alone is taken, once");
     }
-    let Ok(host) = route::single(&parts.headers, header::HOST.as_str()) else {
+    let Ok(host) = route::single(&parts.headers, &header::HOST) else {
         return refuse(400, "the header `host` must be sent once, in printable ASCII");
     };
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
@@ -212,12 +212,12 @@ async fn admit(
 ) -> Result<Admitted, Refusal> {
     addressed(shared, parts)?;
     let headers = &parts.headers;
-    let session = route::single(headers, SESSION.as_str());
+    let session = route::single(headers, &SESSION);
     let session = session.map_err(|text| Refusal::new(400, Why::Header, text))?.map(str::to_owned);
     let now = shared.clock.now();
     let header = |text: String| Refusal::new(400, Why::Header, text);
-    let authorization = route::single(headers, header::AUTHORIZATION.as_str()).map_err(header)?;
-    let api_key = route::single(headers, "x-api-key").map_err(header)?;
+    let authorization = route::single(headers, &header::AUTHORIZATION).map_err(header)?;
+    let api_key = route::single(headers, &route::API_KEY).map_err(header)?;
     let credential = |e: AuthError| Refusal::new(401, Why::Credential, e.public());
     let key = cordon_identity::presented(authorization, api_key).map_err(credential)?;
     // SECURITY: tokens are issued for the tool endpoints, by a header that no page's form can send; anywhere else they
@@ -231,7 +231,7 @@ async fn admit(
         _ => (shared.keys.authenticate(key, now).map_err(credential)?, None),
     };
     let agent = agent_of(&principal)?;
-    let user = match route::single(headers, USER.as_str()).map_err(header)? {
+    let user = match route::single(headers, &USER).map_err(header)? {
         None => None,
         Some(user) => Some(vouched(shared, &principal, headers, user, now)?),
     };
@@ -271,7 +271,7 @@ fn vouched(
     let refuse = |text: &str| Refusal::new(403, Why::Vouching, text.to_owned());
     let user = UserRef::new(user).map_err(|e| Refusal::new(400, Why::Header, e.to_string()))?;
     if principal.kind != KeyKind::Front {
-        let voucher = route::single(headers, VOUCHER.as_str())
+        let voucher = route::single(headers, &VOUCHER)
             .map_err(|text| Refusal::new(400, Why::Header, text))?
             .ok_or_else(|| refuse("`x-cordon-user` needs a front end's key in `x-cordon-front-key`"))?;
         let front = shared

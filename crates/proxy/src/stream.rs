@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 
 /// One stream under way.
 struct Flow {
-    open: Open,
+    open: Box<Open>,
     machine: StreamMachine,
     upstream: IncomingBody,
     id: RequestId,
@@ -36,7 +36,7 @@ impl Drop for Flow {
 
 /// Starts the answer. Errors only before the first byte.
 pub(crate) async fn respond(
-    mut open: Open,
+    mut open: Box<Open>,
     exchange: Exchange,
     upstream: IncomingBody,
     id: RequestId,

@@ -15,7 +15,8 @@ use cordon_types::{Clock, UpstreamId};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use std::{borrow::Cow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Starts a task that the application knows of, so that its drain can wait for it.
@@ -39,7 +40,7 @@ pub struct Outgoing {
 
 /// The outbound client. Make one for each worker thread; see the crate's page.
 pub struct Client {
-    upstreams: HashMap<UpstreamId, Upstream>,
+    upstreams: FxHashMap<UpstreamId, Upstream>,
 }
 
 struct Upstream {
@@ -80,7 +81,7 @@ impl Client {
     ) -> Result<Self, UpstreamError> {
         let encrypted = settings.iter().any(|s| matches!(&s.target, Target::Url(base) if base.is_tls()));
         let roots = if encrypted { Roots::system() } else { Roots::none() };
-        let mut upstreams = HashMap::with_capacity(settings.len());
+        let mut upstreams = FxHashMap::with_capacity_and_hasher(settings.len(), rustc_hash::FxBuildHasher);
         for s in settings {
             let way = match &s.target {
                 Target::Builtin(builtin) => Way::Builtin(builtin.clone()),

@@ -7,9 +7,10 @@
 //!   characters as it allows, so that few readings are under way at a time.
 
 use super::graph::{Builder, Graph, Node};
-use super::lexicon::{Kind, Symbol, is_gap, kind};
+use super::lexicon::Symbol;
 use super::matcher::{Hit, REACH};
 use super::template::Item;
+use super::words::{Kind, is_gap, kind};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,10 @@
 //! What always holds: a word of a text is a maximal run of letters and digits of scripts with spaces, or of one
 //! without; what it means to the rules (its symbols) depends on its characters alone.
 
+use super::pairs::Pair;
+use super::words::Token;
 use crate::view::decode::rot13;
+use crate::view::eight;
 use std::collections::BTreeMap;
 
 /// A word of the rules: exactly so, or as the beginning of a longer one.
@@ -50,18 +53,23 @@ const LAST: &[&str] = &[
     "before",
 ];
 
-/// Most symbols that one word of a text can have besides those of its exact form.
-const BEGINNINGS: usize = 12;
+/// A symbol is all of a pattern, or gives away another reading.
+pub(super) const ALONE: u8 = 1;
+/// A symbol is in what some pattern cannot match without.
+pub(super) const NEEDED: u8 = 2;
+/// The symbols stand among those that were gathered, not in the lexicon.
+const GATHERED: u8 = 4;
 
-/// What stands between two words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Gap {
-    /// Nothing: the script changes.
-    None,
-    /// White space and punctuation inside a sentence.
-    Soft,
-    /// The end of a sentence.
-    Hard,
+/// What the rules know of a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Its symbols: from where on, and how many.
+    from: u32,
+    count: u8,
+    /// What they are good for.
+    pub(super) ways: u8,
+    /// What it may follow, and what may follow it.
+    pub(super) pair: Pair,
 }
 
 /// One entry of the table of exact words. Small, and what most words need is in it: the tables are read at random
@@ -70,12 +78,10 @@ pub(super) enum Gap {
 struct Entry {
     head: u64,
     tail: u64,
-    len: u32,
-    /// Its symbols, in `symbols`.
-    from: u32,
-    count: u32,
+    known: Known,
+    len: u16,
     /// Its text, in `long`, where head and tail are not all of it.
-    long: u32,
+    long: u16,
 }
 
 /// One beginning of longer words.
@@ -85,6 +91,9 @@ struct Beginning {
     head: u64,
     mask: u64,
     symbol: Symbol,
+    /// What is known of a word that begins so.
+    ways: u8,
+    pair: Pair,
     /// Where its text stands in `long`, unless the head is all of it.
     long: Option<u32>,
 }
@@ -162,7 +171,9 @@ impl Lexicon {
         self.slots = vec![0; (exact.len() * 4).next_power_of_two().max(16)];
         self.entries.push(Entry::default());
         for (text, symbols) in exact {
-            let (head, tail) = ends(text.as_bytes(), 0, text.len());
+            let bytes = text.as_bytes();
+            let head = eight::load(bytes, 0);
+            let tail = tail(bytes, bytes.len(), bytes.len());
             let Ok(number) = u16::try_from(self.entries.len()) else { return };
             let mut slot = self.place(head, tail, text.len());
             while self.slots.get(slot).is_some_and(|s| *s != 0) {
@@ -172,9 +183,11 @@ impl Lexicon {
                 *s = number;
             }
             let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let (from, count, long) =
-                (small(self.symbols.len()), small(symbols.len()), small(self.long.len()));
-            self.entries.push(Entry { head, tail, len: small(text.len()), from, count, long });
+            let tiny = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+            let count = u8::try_from(symbols.len()).unwrap_or(u8::MAX);
+            let known = Known { from: small(self.symbols.len()), count, ..Known::default() };
+            let (len, long) = (tiny(text.len()), tiny(self.long.len()));
+            self.entries.push(Entry { head, tail, known, len, long });
             self.symbols.extend(symbols);
             if text.len() > ENDS {
                 self.long.push(text);
@@ -196,8 +209,7 @@ impl Lexicon {
                     .map(|[b, c]| key(bytes.first().copied().unwrap_or(0), b, c))
                     .collect(),
             };
-            let mask = low(bytes.len());
-            let head = ends(bytes, 0, bytes.len()).0 & mask;
+            let (head, mask) = (eight::load(bytes, 0), eight::low(bytes.len()));
             let long = (bytes.len() > 8).then(|| u32::try_from(self.long.len()).unwrap_or(u32::MAX));
             for key in keys {
                 let Some(slot) = self.keys.get_mut(key) else { continue };
@@ -206,7 +218,7 @@ impl Lexicon {
                     lists.push(Vec::new());
                 }
                 if let Some(list) = lists.get_mut(usize::from(*slot)) {
-                    list.push(Beginning { head, mask, symbol, long });
+                    list.push(Beginning { head, mask, symbol, ways: 0, pair: Pair::default(), long });
                 }
                 if let Some(word) = self.begin.get_mut(key / 64) {
                     *word |= 1 << (key % 64);
@@ -228,21 +240,30 @@ impl Lexicon {
         usize::try_from(mixed >> 40).unwrap_or(0) & self.slots.len().wrapping_sub(1)
     }
 
-    /// The symbols of the word at `start..end`; `room` takes those of a word that is none of the rules' exactly.
+    /// Notes what symbols are good for: `ways` says it of one, `pair` of a word's all.
+    pub(super) fn mark(&mut self, ways: &dyn Fn(Symbol) -> u8, pair: &mut dyn FnMut(&[Symbol]) -> Pair) {
+        for entry in &mut self.entries {
+            let from = entry.known.from as usize;
+            let symbols = self.symbols.get(from..from + usize::from(entry.known.count)).unwrap_or_default();
+            entry.known.ways = symbols.iter().fold(0, |all, s| all | ways(*s));
+            entry.known.pair = pair(symbols);
+        }
+        for beginning in &mut self.beginnings {
+            beginning.ways = ways(beginning.symbol);
+            beginning.pair = pair(&[beginning.symbol]);
+        }
+    }
+
+    /// What the rules know of a word of `text`. The symbols of one that is none of the rules' exactly, but begins
+    /// like one, are added to `gathered`.
     #[expect(
         clippy::indexing_slicing,
         reason = "tables filled above; the word lies in the text; every word costs this"
     )]
     #[inline]
-    pub(super) fn symbols<'a>(
-        &'a self,
-        text: &[u8],
-        start: usize,
-        end: usize,
-        room: &'a mut [Symbol; BEGINNINGS],
-    ) -> &'a [Symbol] {
-        let len = end - start;
-        let (head, tail) = ends(text, start, len);
+    pub(super) fn look_up(&self, text: &[u8], token: &Token, gathered: &mut Vec<Symbol>) -> Known {
+        let len = token.end - token.start;
+        let (head, tail) = (token.head, tail(text, token.end, len));
         let mut slot = self.place(head, tail, len);
         loop {
             let number = self.slots[slot];
@@ -252,41 +273,51 @@ impl Lexicon {
             let entry = &self.entries[usize::from(number)];
             if entry.head == head
                 && entry.tail == tail
-                && entry.len as usize == len
-                && (len <= ENDS || self.long[entry.long as usize].as_bytes() == &text[start..end])
+                && usize::from(entry.len) == len
+                && (len <= ENDS
+                    || self.long[usize::from(entry.long)].as_bytes() == &text[token.start..token.end])
             {
-                let from = entry.from as usize;
-                return &self.symbols[from..from + entry.count as usize];
+                return entry.known;
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         let [a, b, c, ..] = head.to_le_bytes();
         let key = key(a, b, c);
         if self.begin[key / 64] >> (key % 64) & 1 == 0 {
-            return &[];
+            return Known::default();
         }
-        let n = self.begun_with(key, head, &text[start..end], room);
-        &room[..n]
+        self.begun_with(key, head, &text[token.start..token.end], gathered)
     }
 
-    /// Puts the symbols of the beginnings that `word` has into `room`. How many.
+    /// What is known of `word` by how it begins.
     #[inline(never)]
-    fn begun_with(&self, key: usize, head: u64, word: &[u8], room: &mut [Symbol; BEGINNINGS]) -> usize {
+    fn begun_with(&self, key: usize, head: u64, word: &[u8], gathered: &mut Vec<Symbol>) -> Known {
         let list = self.keys.get(key).map_or(0, |list| usize::from(*list));
         let limit = |at: usize| self.lists.get(at).map_or(0, |n| *n as usize);
-        let mut n = 0;
+        let from = u32::try_from(gathered.len()).unwrap_or(u32::MAX);
+        let mut known = Known { from, ways: GATHERED, ..Known::default() };
         for beginning in self.beginnings.get(limit(list)..limit(list + 1)).unwrap_or(&[]) {
             if head & beginning.mask == beginning.head
                 && beginning.long.is_none_or(|at| {
                     self.long.get(at as usize).is_some_and(|long| word.starts_with(long.as_bytes()))
                 })
-                && let Some(place) = room.get_mut(n)
+                && known.count < u8::MAX
             {
-                *place = beginning.symbol;
-                n += 1;
+                gathered.push(beginning.symbol);
+                known.count += 1;
+                known.ways |= beginning.ways;
+                known.pair = known.pair.and(beginning.pair);
             }
         }
-        n
+        known
+    }
+
+    /// The symbols of a word.
+    #[inline]
+    pub(super) fn symbols<'a>(&'a self, known: Known, gathered: &'a [Symbol]) -> &'a [Symbol] {
+        let all = if known.ways & GATHERED == 0 { &self.symbols } else { gathered };
+        let from = known.from as usize;
+        all.get(from..from + usize::from(known.count)).unwrap_or_default()
     }
 
     /// The symbols that a word which begins with `part` may turn out to be. None when they are too many to tell.
@@ -298,202 +329,17 @@ impl Lexicon {
     }
 }
 
-/// Room for [`Lexicon::symbols`].
-pub(super) const fn room() -> [Symbol; BEGINNINGS] {
-    [0; BEGINNINGS]
-}
-
-/// How many bytes [`ends`] tells of a word.
+/// How many bytes of a word are compared at once: its first and its last eight.
 const ENDS: usize = 16;
 /// How many values [`key`] has.
 const KEYS: usize = 1 << 16;
-
-/// The first `len` bytes of eight.
-const fn low(len: usize) -> u64 {
-    if len >= 8 { u64::MAX } else { (1 << (len * 8)) - 1 }
-}
 
 fn key(a: u8, b: u8, c: u8) -> usize {
     (usize::from(u16::from_be_bytes([a, b])) ^ (usize::from(c) << 5).wrapping_mul(7)) & 0xffff
 }
 
-/// The first and the last eight bytes of a word, as far as they do not overlap.
-#[expect(clippy::indexing_slicing, reason = "start + len lies in the text")]
+/// The last eight bytes of a word that is longer.
 #[inline]
-fn ends(text: &[u8], start: usize, len: usize) -> (u64, u64) {
-    if len <= 8 {
-        let word = match text.get(start..start + 8).and_then(|w| w.try_into().ok()) {
-            Some(w) => u64::from_le_bytes(w),
-            None => {
-                let mut w = [0; 8];
-                w[..len].copy_from_slice(&text[start..start + len]);
-                u64::from_le_bytes(w)
-            }
-        };
-        return (word & low(len), 0);
-    }
-    let load = |at: usize| text.get(at..at + 8).and_then(|w| w.try_into().ok()).map_or(0, u64::from_le_bytes);
-    (load(start), load(start + len - 8))
-}
-
-/// What a character is to the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A letter or digit of a script that puts spaces between words.
-    Spaced,
-    /// A letter of a script that does not, or whose particles join words.
-    Dense,
-    /// Between words.
-    Gap(Gap),
-}
-
-/// What `c` is.
-pub(super) fn kind(c: char) -> Kind {
-    match c {
-        '.' | '!' | ';' | '\u{80}'..='\u{9f}' | '\u{3000}'..='\u{303f}' => Kind::Gap(Gap::Hard),
-        'a'..='z' | 'A'..='Z' | '0'..='9' => Kind::Spaced,
-        '\0'..='\u{bf}' | '\u{2000}'..='\u{206f}' | '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}' => {
-            Kind::Gap(Gap::Soft)
-        }
-        '\u{e00}'..='\u{eff}'
-        | '\u{1100}'..='\u{11ff}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7ff}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{20000}'..='\u{3ffff}' => Kind::Dense,
-        _ => Kind::Spaced,
-    }
-}
-
-/// Whether `c` stands between words.
-pub(super) fn is_gap(c: char) -> bool {
-    matches!(kind(c), Kind::Gap(_))
-}
-
-const LETTER: u8 = 0;
-const SOFT: u8 = 1;
-const HARD: u8 = 2;
-const WIDE: u8 = 3;
-
-const CLASSES: [u8; 256] = classes();
-
-#[expect(clippy::indexing_slicing, reason = "a table of 256, built at compile time")]
-const fn classes() -> [u8; 256] {
-    let mut table = [SOFT; 256];
-    let mut b = 0;
-    while b < 256 {
-        table[b] = match b {
-            0x80.. => WIDE,
-            0x30..=0x39 | 0x41..=0x5A | 0x61..=0x7A => LETTER,
-            0x2E | 0x21 | 0x3B => HARD,
-            _ => SOFT,
-        };
-        b += 1;
-    }
-    table
-}
-
-/// A word of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// What stands before it.
-    pub(super) gap: Gap,
-    /// Whether its script puts spaces between words.
-    pub(super) spaced: bool,
-}
-
-/// The words of a text from some place on, one by one.
-#[derive(Debug)]
-pub(super) struct Tokens<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Tokens<'a> {
-    pub(super) fn new(text: &'a str, from: usize) -> Self {
-        Self { text, at: from }
-    }
-
-    fn wide(&self, at: usize) -> (Kind, usize) {
-        self.text
-            .get(at..)
-            .and_then(|t| t.chars().next())
-            .map_or((Kind::Gap(Gap::Hard), 1), |c| (kind(c), c.len_utf8()))
-    }
-
-    /// The next word, where other characters than ASCII's may be in it or before it.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a table of 256 indexed by a byte, and offsets below the length"
-    )]
-    fn next_of_any(&mut self) -> Option<Token> {
-        let bytes = self.text.as_bytes();
-        let mut at = self.at;
-        let mut gap = Gap::None;
-        let mut spaced = true;
-        loop {
-            let class = CLASSES[usize::from(*bytes.get(at)?)];
-            match class {
-                LETTER => break,
-                SOFT => gap = gap.max(Gap::Soft),
-                HARD => gap = Gap::Hard,
-                _ => match self.wide(at) {
-                    (Kind::Gap(g), len) => {
-                        gap = gap.max(g);
-                        at += len;
-                        continue;
-                    }
-                    (kind, _) => {
-                        spaced = kind == Kind::Spaced;
-                        break;
-                    }
-                },
-            }
-            at += 1;
-        }
-        let start = at;
-        while at < bytes.len() {
-            match CLASSES[usize::from(bytes[at])] {
-                LETTER if spaced => at += 1,
-                WIDE => match self.wide(at) {
-                    (Kind::Spaced, len) if spaced => at += len,
-                    (Kind::Dense, len) if !spaced => at += len,
-                    _ => break,
-                },
-                _ => break,
-            }
-        }
-        self.at = at;
-        Some(Token { start, end: at, gap, spaced })
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    #[inline]
-    fn next(&mut self) -> Option<Token> {
-        let class = |b: &u8| CLASSES.get(usize::from(*b)).copied().unwrap_or(WIDE);
-        let bytes = self.text.as_bytes();
-        let (mut at, mut gap) = (self.at, Gap::None);
-        loop {
-            match class(bytes.get(at)?) {
-                LETTER => break,
-                SOFT => gap = gap.max(Gap::Soft),
-                HARD => gap = Gap::Hard,
-                _ => return self.next_of_any(),
-            }
-            at += 1;
-        }
-        let start = at;
-        let rest = bytes.get(start..).unwrap_or_default();
-        let end = rest.iter().position(|b| class(b) != LETTER).map_or(bytes.len(), |n| start + n);
-        if bytes.get(end).is_some_and(|b| class(b) == WIDE) {
-            return self.next_of_any();
-        }
-        self.at = end;
-        Some(Token { start, end, gap, spaced: true })
-    }
+fn tail(text: &[u8], end: usize, len: usize) -> u64 {
+    if len > 8 { eight::load(text, end - 8) } else { 0 }
 }

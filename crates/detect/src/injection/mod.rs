@@ -19,10 +19,14 @@ mod lexicon;
 mod markup;
 mod matcher;
 mod mention;
+mod needs;
+mod pairs;
+mod reading;
 mod rules;
 mod template;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use crate::settings::Settings;
 use crate::view::{HiddenRun, Sink, ViewText};

@@ -10,7 +10,7 @@
 //! What always holds: a pattern's first and last items are neither optional nor arbitrary, and a word consists of
 //! letters and digits only.
 
-use super::lexicon::is_gap;
+use super::words::is_gap;
 use crate::view::{fold_str, lower};
 
 /// Parses `pattern`, or says what is wrong with it.

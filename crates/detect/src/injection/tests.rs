@@ -1,5 +1,6 @@
 //! The rules compile, say what they should, and stay silent where they should.
 
+use super::template::{Item, Repeat};
 use super::*;
 use crate::view::{fold, lower};
 use cordon_types::Layer;
@@ -180,7 +181,83 @@ fn hidden_text() {
     assert_eq!(name(&run(0, 0, 0, 6, Some('a'))), Some("hidden.bidi"));
 }
 
+/// The patterns of words, with their numbers.
+fn patterns() -> Vec<(Vec<Item>, u16)> {
+    let all = rules::all().flat_map(|rule| rule.patterns.iter().map(move |p| (rule, p))).zip(0..);
+    let words = all.filter(|((rule, _), _)| rule.form == Form::Words);
+    words.map(|((_, pattern), number)| (rules::parse(pattern).unwrap(), number)).collect()
+}
+
+/// The same rules, every start followed whether or not the text has what else the pattern takes.
+static ANYHOW: LazyLock<Matcher> = LazyLock::new(|| {
+    let mut matcher = Matcher::new(&patterns());
+    matcher.needs_nothing();
+    matcher
+});
+
+/// A match of a pattern, each choice made by `next`.
+fn say(items: &[Item], next: &mut dyn FnMut(usize) -> usize, out: &mut String) {
+    for item in items {
+        match item {
+            Item::Word { text, .. } => {
+                out.push_str(text);
+                out.push(' ');
+            }
+            Item::Group { rows, repeat } => {
+                if *repeat == Repeat::Once || next(2) == 0 {
+                    say(&rows[next(rows.len())], next, out);
+                }
+            }
+            Item::Any(n) => (0..next(usize::from(*n) + 1)).for_each(|_| out.push_str("perhaps ")),
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn every_pattern_is_found_in_what_it_says(
+        which: prop::sample::Index,
+        choices in prop::collection::vec(0usize..1000, 1..40),
+        before in "[a-z ]{0,20}",
+    ) {
+        let mut choices = choices.iter().cycle();
+        let mut next = |n: usize| choices.next().unwrap() % n;
+        let (row, number) = patterns().swap_remove(which.index(patterns().len()));
+        let mut text = before;
+        text.push(' ');
+        say(&row, &mut next, &mut text);
+        prop_assume!(text.len() < matcher::REACH);
+        let found = RULES.words.find(&text, 0, true).hits;
+        prop_assert!(found.iter().any(|hit| hit.pattern == number), "{text:?}");
+    }
+
+    #[test]
+    fn what_a_pattern_cannot_do_without_changes_no_match(
+        pieces in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::collection::vec(0usize..1000, 1..9), 0usize..12, 0usize..300),
+            1..12,
+        ),
+        closed: bool,
+    ) {
+        let all = patterns();
+        let mut text = String::new();
+        for (which, choices, lost, filler) in pieces {
+            let mut choices = choices.iter().cycle();
+            let mut said = String::new();
+            say(&all[which.index(all.len())].0, &mut |n| choices.next().unwrap() % n, &mut said);
+            // A third of the pieces lacks a word.
+            let whole = said.split(' ').enumerate().filter(|(i, _)| *i != lost.wrapping_sub(8));
+            text.extend(whole.map(|(_, word)| format!("{word} ")));
+            text.push_str(&"of perhaps. ".repeat(filler / 12));
+        }
+        let (ours, anyhow) = (RULES.words.find(&text, 0, closed), ANYHOW.find(&text, 0, closed));
+        prop_assert_eq!(ours.triggers, anyhow.triggers);
+        prop_assert_eq!(ours.hits, anyhow.hits);
+        // What starts further from the end than a match reaches needs no more text.
+        let late = anyhow.open.is_some_and(|open| open + matcher::REACH < text.len());
+        prop_assert!(late || ours.open == anyhow.open);
+    }
+
     #[test]
     fn any_text_is_scanned(text in "(ignore |all |previous |instructions|忽略|之前|<\\||你|\\PC{1,3}| ){0,40}", closed: bool) {
         let _ = scan(&text, SpanKind::ToolResult, closed);

@@ -1,6 +1,7 @@
 //! The view: one reading of a text, as detectors see it, with a way back to the original bytes.
 
 pub(crate) mod decode;
+pub(crate) mod eight;
 mod fold;
 pub(crate) mod literals;
 pub(crate) mod map;

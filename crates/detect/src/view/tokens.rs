@@ -2,7 +2,7 @@
 //!
 //! Ordinary words are dropped at once; detectors then look only at tokens that can matter to them.
 
-use super::{byte, is_break};
+use super::{byte, eight, is_break};
 
 /// Digits.
 pub(crate) const DIGIT: u8 = 1;
@@ -64,31 +64,6 @@ pub(crate) fn class(b: u8) -> u8 {
     CLASSES[usize::from(b)]
 }
 
-/// Eight bytes at a time: a bit at the top of each byte that something holds for.
-mod eight {
-    const fn each(b: u8) -> u64 {
-        u64::from_ne_bytes([b; 8])
-    }
-
-    /// The bytes from `from` to `to`, both below 0x80; none of `word` may be above 0x7F.
-    fn between(word: u64, from: u8, to: u8) -> u64 {
-        (word + each(0x80 - from)) & !(word + each(0x7F - to)) & each(0x80)
-    }
-
-    /// Whether a byte holds what makes its token matter, or is not ASCII's.
-    pub(super) fn matters(word: u64) -> bool {
-        if word & each(0x80) != 0 {
-            return true;
-        }
-        between(word, b'0', b':') | between(word, b'@', b'@') != 0
-    }
-
-    /// The breaks. None of `word` may be above 0x7F.
-    pub(super) fn breaks(word: u64) -> u64 {
-        between(word, b'\t', b'\r') | between(word, b' ', b' ')
-    }
-}
-
 /// From the start of a token, the start of one that may matter, or of one near the end: those between are ASCII's
 /// ordinary words. Most text is, so eight bytes are looked at in one step.
 fn past_words(bytes: &[u8], mut start: usize) -> usize {
@@ -99,13 +74,13 @@ fn past_words(bytes: &[u8], mut start: usize) -> usize {
         if eight::matters(word) {
             break;
         }
-        let breaks = eight::breaks(word);
-        let end = at + (breaks.trailing_zeros() / 8) as usize;
+        let spaces = eight::spaces(word);
+        let end = at + eight::first(spaces);
         if end - start >= LONG {
             break;
         }
-        if breaks != 0 {
-            start = at + 8 - (breaks.leading_zeros() / 8) as usize;
+        if spaces != 0 {
+            start = at + 8 - (spaces.leading_zeros() / 8) as usize;
         }
         at += 8;
     }
@@ -172,22 +147,6 @@ mod tests {
             }
         }
         out
-    }
-
-    #[test]
-    fn each_byte_is_told_apart_wherever_it_stands() {
-        for b in 0..0x80_u8 {
-            for at in 0..8 {
-                for filler in [b'a', b' ', b'~', 0] {
-                    let mut bytes = [filler; 8];
-                    bytes[at] = b;
-                    let (word, c) = (u64::from_le_bytes(bytes), class(b));
-                    assert_eq!(eight::breaks(word) >> (at * 8 + 7) & 1 == 1, c == SPACE, "{bytes:?}");
-                    assert_eq!(eight::matters(word), c & (DIGIT | AT | COLON) != 0, "{bytes:?}");
-                }
-            }
-        }
-        assert!(eight::matters(u64::from_le_bytes([b'a', b'a', b'a', 0x80, 0xFF, b'a', b'a', b'a'])));
     }
 
     proptest! {

@@ -11,7 +11,7 @@ mod account;
 use account::Account;
 use cordon_policy::Budgets;
 use cordon_types::{AgentId, KeyId, Millis, ModelName};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -119,7 +119,7 @@ pub enum NotAdmitted {
 
 /// All accounts of this process.
 pub struct Meter {
-    accounts: Mutex<HashMap<ScopeName, Account>>,
+    accounts: Mutex<FxHashMap<ScopeName, Account>>,
     store: Arc<dyn BudgetStore>,
     store_may_fail: bool,
 }
@@ -137,7 +137,7 @@ impl Meter {
     /// Loads what was spent. Errors when the store cannot be read: Cordon does not start then.
     /// `store_may_fail`: the operator's word that exchanges go on when spending cannot be stored.
     pub fn open(store: Arc<dyn BudgetStore>, store_may_fail: bool) -> Result<Self, BudgetStoreError> {
-        let mut accounts: HashMap<ScopeName, Account> = HashMap::new();
+        let mut accounts: FxHashMap<ScopeName, Account> = FxHashMap::default();
         for spent in store.load()? {
             // A row of a scope that no id can name any more limits nobody.
             if let Some(name) = ScopeName::parse(&spent.scope) {

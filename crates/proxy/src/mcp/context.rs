@@ -127,7 +127,7 @@ impl Context {
         message: &Message,
     ) -> Result<(Revision, Option<Arc<Session>>), Fail> {
         let bad = |text: String| Fail::new(400, Why::Header, ErrorCode::HeaderMismatch, text);
-        let named = single(headers, VERSION.as_str()).map_err(bad)?;
+        let named = single(headers, &VERSION).map_err(bad)?;
         let in_body = message.meta(META_VERSION).and_then(|n| message.doc().string(n));
         let revision = named.and_then(Revision::from_name);
         let asks = matches!(message.kind(), MessageKind::Request);
@@ -143,7 +143,7 @@ impl Context {
         if asks && message.method() == Method::Initialize.name() {
             return Ok((revision.unwrap_or(Revision::LAST_WITH_SESSIONS), None));
         }
-        let Some(id) = single(headers, SESSION.as_str()).map_err(bad)? else {
+        let Some(id) = single(headers, &SESSION).map_err(bad)? else {
             return Err(Fail::new(
                 400,
                 Why::Header,

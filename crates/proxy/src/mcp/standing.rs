@@ -36,7 +36,7 @@ fn session_of(
     headers: &HeaderMap,
 ) -> Result<Arc<Session>, Refusal> {
     let bad = |text: String| Refusal::new(400, Why::Header, text);
-    let id = single(headers, SESSION.as_str()).map_err(bad)?;
+    let id = single(headers, &SESSION).map_err(bad)?;
     let id = id.ok_or_else(|| Refusal {
         param: Some("POST".to_owned()),
         ..Refusal::new(405, Why::Route, "a stream needs a session; send `initialize` first")
@@ -79,7 +79,7 @@ pub(crate) async fn open(
         Ok(session) => session,
         Err(refusal) => return Err(recording::refuse(&asked, Operation::McpSession, refusal).await),
     };
-    let last = single(headers, LAST_EVENT.as_str()).ok().flatten();
+    let last = single(headers, &LAST_EVENT).ok().flatten();
     if let Some((call, event)) = last.and_then(resume::position) {
         let Some(kept) = session.stream(call) else {
             let refusal = Refusal::new(404, Why::Header, "there is no such stream to come back to");
