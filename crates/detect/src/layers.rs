@@ -125,7 +125,7 @@ impl<'d> Acc<'d> {
             crate::pii::scan(&view, &tokens, &mut sink);
         }
         if self.guards.contains(Guard::Secrets) {
-            d.secrets.scan(&view, &mut sink);
+            d.secrets.scan(&view, &tokens, &mut sink);
         }
         let mut triggers = Vec::new();
         if self.guards.contains(Guard::Injection) {

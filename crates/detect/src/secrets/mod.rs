@@ -1,7 +1,8 @@
 //! Credentials of known form, found by their literals and verified by hand.
 //!
-//! One pass over the lower-cased view finds every literal; what follows (and a bounded bit of what stands
-//! before) decides. What it deliberately does not do: guess at bare random strings without a word that names them.
+//! One pass over the lower-cased view finds every literal that words may follow, another one over the tokens that can
+//! hold a credential finds those that begin one; what follows (and a bounded bit of what stands before) decides. What
+//! it deliberately does not do: guess at bare random strings without a word that names them.
 
 mod assign;
 mod blocks;
@@ -11,6 +12,7 @@ mod known;
 mod tests;
 
 use crate::view::literals::Literals;
+use crate::view::tokens::{COLON, LONG, Token};
 use crate::view::{Ahead, Sink, ViewText};
 use cordon_types::FindingKind;
 use known::Known;
@@ -66,21 +68,26 @@ enum Lead {
     Password,
 }
 
-/// Literals besides those of the known forms, lower case.
-const LITERALS: &[(&str, Lead)] = &[
-    ("-----begin", Lead::Pem),
-    ("putty-user-key-file-", Lead::Putty),
+/// Literals of what has no space in it, lower case, besides those of the known forms: a token that is long or has a
+/// colon holds all of it.
+const WITHIN: &[(&str, Lead)] = &[
     ("eyj", Lead::Jwt),
     ("://", Lead::Url),
     ("jdbc:", Lead::Jdbc),
+    (":aa", Lead::Telegram),
+    ("hooks.slack.com/services/", Lead::Webhook),
+    ("sig=", Lead::Sas),
+];
+
+/// Literals of what may go on behind a space, lower case.
+const LITERALS: &[(&str, Lead)] = &[
+    ("-----begin", Lead::Pem),
+    ("putty-user-key-file-", Lead::Putty),
     ("server=", Lead::Pairs),
     ("source=", Lead::Pairs),
     ("host=", Lead::Pairs),
     ("endpoint=", Lead::Pairs),
     ("endpointsprotocol=", Lead::Pairs),
-    (":aa", Lead::Telegram),
-    ("hooks.slack.com/services/", Lead::Webhook),
-    ("sig=", Lead::Sas),
     ("bearer ", Lead::Bearer),
     ("basic ", Lead::Basic),
     ("secret_access_key", Lead::AwsSecret),
@@ -115,33 +122,28 @@ const LITERALS: &[(&str, Lead)] = &[
 /// The compiled detector.
 #[derive(Debug)]
 pub(crate) struct Secrets {
+    anywhere: Leads,
+    within: Leads,
+}
+
+/// Literals, compiled, and what each leads to.
+#[derive(Debug)]
+struct Leads {
     literals: Option<Literals>,
     leads: Vec<Lead>,
 }
 
-impl Secrets {
-    pub(crate) fn new() -> Self {
-        let mut literals: Vec<String> = LITERALS.iter().map(|(l, _)| (*l).to_owned()).collect();
-        let mut leads: Vec<Lead> = LITERALS.iter().map(|(_, l)| *l).collect();
-        for k in known::TABLE {
-            for literal in k.literals() {
-                literals.push(literal);
-                leads.push(Lead::Known(k));
-            }
-        }
+impl Leads {
+    fn new(rows: impl Iterator<Item = (String, Lead)>) -> Self {
+        let (literals, leads): (Vec<_>, Vec<_>) = rows.unzip();
         Self { literals: Literals::new(&literals), leads }
     }
 
-    /// False when the literals could not be compiled: the caller refuses to start.
-    pub(crate) fn ready(&self) -> bool {
-        self.literals.is_some()
-    }
-
-    /// Finds credentials in one view.
-    pub(crate) fn scan(&self, view: &ViewText<'_>, sink: &mut Sink) {
-        let Some(literals) = &self.literals else { return };
-        hold_phrases(view, sink);
-        literals.each(view.lower, |which, Range { start, end }| {
+    /// Follows each literal in one part of a view.
+    fn follow(&self, view: &ViewText<'_>, part: Range<usize>, sink: &mut Sink) {
+        let (Some(literals), Some(text)) = (&self.literals, view.lower.get(part.clone())) else { return };
+        literals.each(text, |which, found| {
+            let (start, end) = (part.start + found.start, part.start + found.end);
             let Some(lead) = self.leads.get(which) else { return };
             match lead {
                 Lead::Known(known) => known::check(view, known, start, sink),
@@ -161,6 +163,32 @@ impl Secrets {
                 Lead::Password => assign::password(view, start, end, sink),
             }
         });
+    }
+}
+
+impl Secrets {
+    pub(crate) fn new() -> Self {
+        let rows =
+            |rows: &'static [(&str, Lead)]| rows.iter().map(|(text, lead)| ((*text).to_owned(), *lead));
+        let known =
+            known::TABLE.iter().flat_map(|k| k.literals().into_iter().map(move |l| (l, Lead::Known(k))));
+        Self { anywhere: Leads::new(rows(LITERALS)), within: Leads::new(rows(WITHIN).chain(known)) }
+    }
+
+    /// False when the literals could not be compiled: the caller refuses to start.
+    pub(crate) fn ready(&self) -> bool {
+        self.anywhere.literals.is_some() && self.within.literals.is_some()
+    }
+
+    /// Finds credentials in one view.
+    pub(crate) fn scan(&self, view: &ViewText<'_>, tokens: &[Token], sink: &mut Sink) {
+        hold_phrases(view, sink);
+        self.anywhere.follow(view, 0..view.lower.len(), sink);
+        for token in tokens {
+            if token.classes & COLON != 0 || token.end - token.start >= LONG {
+                self.within.follow(view, token.start..token.end, sink);
+            }
+        }
     }
 }
 

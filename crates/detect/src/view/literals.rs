@@ -1,18 +1,23 @@
 //! Finds many literals in a text; at most places one look is enough.
 //!
 //! ```text
-//! three bytes --hash--> a bit: may a literal start here? --yes--> all literals that do, read from here on
+//! where may one start?                                             --> all literals that do, read from here on
+//!   few literals: many bytes at a time, where the processor can
+//!   else: three bytes --hash--> a bit
 //! ```
 //!
 //! What always holds: every occurrence of every literal is told, overlapping ones too, by start, then by length. A
 //! place costs at most as many steps as the longest literal has bytes.
 
 use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
+use aho_corasick::packed::Searcher;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, Span, StartKind};
 use std::ops::Range;
 
 /// How many bytes are hashed, and the least that a literal may have.
 pub(crate) const LOOK: usize = 3;
+/// Up to so many literals are looked for many bytes at a time.
+const PACKED: usize = 48;
 /// How many hashes there are: 8 KB of bits, which stay near the processor.
 const HASHES: usize = 1 << 16;
 
@@ -20,6 +25,7 @@ const HASHES: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Literals {
     starts: Vec<u64>,
+    packed: Option<Searcher>,
     automaton: AhoCorasick,
 }
 
@@ -37,12 +43,22 @@ impl Literals {
             .kind(Some(AhoCorasickKind::DFA))
             .build(literals)
             .ok()?;
-        Some(Self { starts, automaton })
+        // With more of them, too many places look like the start of one.
+        let packed = if literals.len() <= PACKED { Searcher::new(literals) } else { None };
+        Some(Self { starts, packed, automaton })
     }
 
     /// Tells every occurrence: which literal, and where.
     pub(crate) fn each(&self, text: &str, mut tell: impl FnMut(usize, Range<usize>)) {
         let bytes = text.as_bytes();
+        if let Some(packed) = &self.packed {
+            let mut rest = Span::from(0..bytes.len());
+            while let Some(found) = packed.find_in(bytes, rest) {
+                self.from(text, found.start(), &mut tell);
+                rest.start = found.start() + 1;
+            }
+            return;
+        }
         let mut look = |at, hash: usize| {
             if self.starts.get(hash / 64).is_some_and(|bits| bits >> (hash % 64) & 1 == 1) {
                 self.from(text, at, &mut tell);
@@ -87,9 +103,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn told(literals: &[String], text: &str) -> Vec<(usize, Range<usize>)> {
-        let mut out = Vec::new();
-        Literals::new(literals).unwrap().each(text, |which, range| out.push((which, range)));
-        out
+        let mut compiled = Literals::new(literals).unwrap();
+        let mut both = [true, false].map(|packed| {
+            let mut out = Vec::new();
+            if !packed {
+                compiled.packed = None;
+            }
+            compiled.each(text, |which, range| out.push((which, range)));
+            out
+        });
+        assert_eq!(both[0], both[1], "as many at a time as one by one");
+        std::mem::take(&mut both[0])
     }
 
     #[test]
