@@ -77,12 +77,14 @@ impl Ahead {
         self.words.clear();
         self.gathered.clear();
         self.blocks.clear();
-        self.at = at;
         let most = text.len().saturating_sub(at).min(STRETCH + REACH);
         self.words.reserve(most / 5 + 4);
         self.blocks.resize(most / BLOCK + 2, Present::default());
         let inside = continues(text, floor);
         for token in Tokens::new(text, at) {
+            if self.words.is_empty() {
+                self.at = token.start;
+            }
             let whole = token.spaced && !(inside && token.start == floor);
             let mut known = Known::default();
             if whole {
@@ -92,12 +94,12 @@ impl Ahead {
                 known.pair.column = NEVER;
             }
             if known.ways & NEEDED != 0
-                && let Some(block) = self.blocks.get_mut((token.start - at) / BLOCK)
+                && let Some(block) = self.blocks.get_mut((token.start - self.at) / BLOCK)
             {
                 matcher.needs.note(matcher.lexicon.symbols(known, &self.gathered), block);
             }
             self.words.push(Word { start: token.start, end: token.end, gap: token.gap, known });
-            if token.start > at + STRETCH + REACH {
+            if token.start > self.at + STRETCH + REACH {
                 return;
             }
         }
@@ -162,9 +164,11 @@ impl<'m> Reading<'m> {
             } else if ahead.ended && !closed {
                 self.leave_open(&ahead, sure);
             }
-            // The word that was read last is looked up again, since a match may start with it.
-            at = sure.checked_sub(1).and_then(|last| ahead.words.get(last)).map_or(at, |w| w.start);
-            from = 1;
+            // The word that was read last is looked up again, since a match may start with it. Where it is the only
+            // one, the next one is out of reach.
+            let last =
+                sure.checked_sub(1).and_then(|last| ahead.words.get(last)).copied().unwrap_or_default();
+            (at, from) = if sure > 1 { (last.start, 1) } else { (last.end, 0) };
         }
         self.found
     }
