@@ -5,10 +5,12 @@
 //! `max_len`. Each pattern's matches are taken from left to right, the next from where the last ended.
 
 use crate::settings::Settings;
+use crate::view::literals::PACKED;
 use crate::view::{RawMatch, Sink, ViewText, fold_str, lower};
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{AhoCorasick, Anchored, MatchKind};
+use aho_corasick::packed::Searcher;
+use aho_corasick::{AhoCorasick, Anchored, BuildError, MatchKind};
 use cordon_types::{FindingKind, Problem};
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
@@ -71,12 +73,37 @@ impl Pattern {
     }
 }
 
+/// Finds the first place of any term.
+#[derive(Debug)]
+enum First {
+    /// Of a few: many bytes at a time, where the processor can.
+    Packed(Searcher),
+    Any(AhoCorasick),
+}
+
+impl First {
+    fn new(literals: &[String]) -> Result<Self, BuildError> {
+        let packed = if literals.len() <= PACKED { Searcher::new(literals) } else { None };
+        if let Some(packed) = packed {
+            return Ok(Self::Packed(packed));
+        }
+        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(literals).map(Self::Any)
+    }
+
+    fn place(&self, text: &str) -> Option<usize> {
+        match self {
+            Self::Packed(packed) => packed.find(text),
+            Self::Any(automaton) => automaton.find(text),
+        }
+        .map(|found| found.start())
+    }
+}
+
 /// The compiled terms and patterns.
 #[derive(Debug)]
 pub(crate) struct Terms {
     automaton: Option<NFA>,
-    /// Finds the first place of any term, and passes over text without one many bytes at a time.
-    first: Option<AhoCorasick>,
+    first: Option<First>,
     terms: Vec<Term>,
     longest: usize,
     patterns: Vec<Pattern>,
@@ -116,8 +143,7 @@ impl Terms {
             (None, None)
         } else {
             let automaton = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&literals);
-            let first = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&literals);
-            match automaton.and_then(|automaton| Ok((automaton, first?))) {
+            match automaton.and_then(|automaton| Ok((automaton, First::new(&literals)?))) {
                 Ok((automaton, first)) => (Some(automaton), Some(first)),
                 Err(e) => {
                     problems.push(Problem::new(
@@ -161,8 +187,8 @@ impl Terms {
 
     fn scan_terms(&self, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
         // No other one starts before the leftmost.
-        let Some(first) = self.first.as_ref().and_then(|first| first.find(view.lower)) else { return };
-        let input = aho_corasick::Input::new(view.lower).range(first.start()..);
+        let Some(first) = self.first.as_ref().and_then(|first| first.place(view.lower)) else { return };
+        let input = aho_corasick::Input::new(view.lower).range(first..);
         let mut state = aho_corasick::automaton::OverlappingState::start();
         while automaton.try_find_overlapping(&input, &mut state).is_ok() {
             let Some(m) = state.get_match() else { break };
@@ -305,5 +331,22 @@ fn scan_pattern(p: &Pattern, view: &ViewText<'_>, sink: &mut Sink) {
         && let Some(open) = p.open(text, view.floor)
     {
         sink.open(open);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_place_is_that_of_the_leftmost_term(
+            terms in prop::collection::vec("[abé]{1,6}", 1..60),
+            text in "[abcdé]{0,80}",
+        ) {
+            let leftmost = terms.iter().filter_map(|term| text.find(term.as_str())).min();
+            prop_assert_eq!(First::new(&terms).unwrap().place(&text), leftmost);
+        }
     }
 }

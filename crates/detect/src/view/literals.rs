@@ -17,7 +17,7 @@ use std::ops::Range;
 /// How many bytes are hashed, and the least that a literal may have.
 pub(crate) const LOOK: usize = 3;
 /// Up to so many literals are looked for many bytes at a time.
-const PACKED: usize = 48;
+pub(crate) const PACKED: usize = 48;
 /// How many hashes there are: 8 KB of bits, which stay near the processor.
 const HASHES: usize = 1 << 16;
 
