@@ -215,15 +215,15 @@ fn hidden_text() {
 }
 
 /// The patterns of words, with their numbers.
-fn patterns() -> Vec<(Vec<Item>, u16)> {
+static PATTERNS: LazyLock<Vec<(Vec<Item>, u16)>> = LazyLock::new(|| {
     let all = rules::all().flat_map(|rule| rule.patterns.iter().map(move |p| (rule, p))).zip(0..);
     let words = all.filter(|((rule, _), _)| rule.form == Form::Words);
     words.map(|((_, pattern), number)| (rules::parse(pattern).unwrap(), number)).collect()
-}
+});
 
 /// The same rules, every start followed whether or not the text has what else the pattern takes.
 static ANYHOW: LazyLock<Matcher> = LazyLock::new(|| {
-    let mut matcher = Matcher::new(&patterns());
+    let mut matcher = Matcher::new(&PATTERNS);
     matcher.needs_nothing();
     matcher
 });
@@ -255,13 +255,13 @@ proptest! {
     ) {
         let mut choices = choices.iter().cycle();
         let mut next = |n: usize| choices.next().unwrap() % n;
-        let (row, number) = patterns().swap_remove(which.index(patterns().len()));
+        let (row, number) = &PATTERNS[which.index(PATTERNS.len())];
         let mut text = before;
         text.push(' ');
-        say(&row, &mut next, &mut text);
+        say(row, &mut next, &mut text);
         prop_assume!(text.len() < matcher::REACH);
         let found = RULES.words.find(&text, 0, true).hits;
-        prop_assert!(found.iter().any(|hit| hit.pattern == number), "{text:?}");
+        prop_assert!(found.iter().any(|hit| hit.pattern == *number), "{text:?}");
     }
 
     #[test]
@@ -272,12 +272,11 @@ proptest! {
         ),
         closed: bool,
     ) {
-        let all = patterns();
         let mut text = String::new();
         for (which, choices, lost, filler) in pieces {
             let mut choices = choices.iter().cycle();
             let mut said = String::new();
-            say(&all[which.index(all.len())].0, &mut |n| choices.next().unwrap() % n, &mut said);
+            say(&PATTERNS[which.index(PATTERNS.len())].0, &mut |n| choices.next().unwrap() % n, &mut said);
             // A third of the pieces lacks a word.
             let whole = said.split(' ').enumerate().filter(|(i, _)| *i != lost.wrapping_sub(8));
             text.extend(whole.map(|(_, word)| format!("{word} ")));
