@@ -122,22 +122,38 @@ fn required(item: &Item, symbol: &mut dyn FnMut(&str, bool) -> Symbol) -> Option
     }
 }
 
-/// The words of English that any text is full of.
-const COMMON: &str = " the be to of and a in that have it for not on with he as you do at this but by from they we say \
-    her she or an will my one all would there their what so up out if about who get which go me when make can like \
-    time no just him know take into year your good some could them see other than then now look only come its over \
-    think also back after use two how our work first well way even new want because any these give day most us is \
-    are was were has had been please should must may more before last need open until very much made file code ";
+/// The words of English that any text is full of, sorted.
+const COMMON: &[&str] = &[
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "back", "be", "because",
+    "been", "before", "but", "by", "can", "code", "come", "could", "day", "do", "even", "file", "first",
+    "for", "from", "get", "give", "go", "good", "had", "has", "have", "he", "her", "him", "how", "if", "in",
+    "into", "is", "it", "its", "just", "know", "last", "like", "look", "made", "make", "may", "me", "more",
+    "most", "much", "must", "my", "need", "new", "no", "not", "now", "of", "on", "one", "only", "open", "or",
+    "other", "our", "out", "over", "please", "say", "see", "she", "should", "so", "some", "take", "than",
+    "that", "the", "their", "them", "then", "there", "these", "they", "think", "this", "time", "to", "two",
+    "until", "up", "us", "use", "very", "want", "was", "way", "we", "well", "were", "what", "when", "which",
+    "who", "will", "with", "work", "would", "year", "you", "your",
+];
 
 /// How common a word is, very roughly.
 fn common(word: &str) -> f32 {
-    if COMMON.contains(&format!(" {word} ")) {
-        return 1.0;
-    }
     match word.len() {
+        _ if COMMON.binary_search(&word).is_ok() => 1.0,
         0..=3 => 0.3,
         4 => 0.1,
         5 => 0.03,
         _ => 0.01,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_words_are_found() {
+        assert!(COMMON.is_sorted());
+        assert!(common("the") > common("instructions"));
+        assert!(common("please") > common("prompt"));
     }
 }
