@@ -102,8 +102,8 @@ impl First {
 /// The compiled terms and patterns.
 #[derive(Debug)]
 pub(crate) struct Terms {
-    automaton: Option<NFA>,
-    first: Option<First>,
+    /// What finds the first term, and what finds all from there on; none where there are no terms.
+    literals: Option<(First, NFA)>,
     terms: Vec<Term>,
     longest: usize,
     patterns: Vec<Pattern>,
@@ -139,19 +139,19 @@ impl Terms {
             });
         }
         let longest = literals.iter().map(String::len).max().unwrap_or(0);
-        let (automaton, first) = if literals.is_empty() || !problems.is_empty() {
-            (None, None)
+        let literals = if literals.is_empty() || !problems.is_empty() {
+            None
         } else {
             let automaton = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&literals);
-            match automaton.and_then(|automaton| Ok((automaton, First::new(&literals)?))) {
-                Ok((automaton, first)) => (Some(automaton), Some(first)),
+            match automaton.and_then(|automaton| Ok((First::new(&literals)?, automaton))) {
+                Ok(both) => Some(both),
                 Err(e) => {
                     problems.push(Problem::new(
                         "terms",
                         format!("cannot be compiled: {e}"),
                         "use fewer or shorter terms",
                     ));
-                    (None, None)
+                    None
                 }
             }
         };
@@ -169,13 +169,13 @@ impl Terms {
                 }
             }
         }
-        Self { automaton, first, terms, longest, patterns }
+        Self { literals, terms, longest, patterns }
     }
 
     /// Finds terms and patterns in one view.
     pub(crate) fn scan(&self, view: &ViewText<'_>, sink: &mut Sink) {
-        if let Some(automaton) = &self.automaton {
-            self.scan_terms(automaton, view, sink);
+        if let Some((first, automaton)) = &self.literals {
+            self.scan_terms(first, automaton, view, sink);
             if !view.closed {
                 self.hold_terms(automaton, view, sink);
             }
@@ -185,9 +185,9 @@ impl Terms {
         }
     }
 
-    fn scan_terms(&self, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
+    fn scan_terms(&self, first: &First, automaton: &NFA, view: &ViewText<'_>, sink: &mut Sink) {
         // No other one starts before the leftmost.
-        let Some(first) = self.first.as_ref().and_then(|first| first.place(view.lower)) else { return };
+        let Some(first) = first.place(view.lower) else { return };
         let input = aho_corasick::Input::new(view.lower).range(first..);
         let mut state = aho_corasick::automaton::OverlappingState::start();
         while automaton.try_find_overlapping(&input, &mut state).is_ok() {

@@ -48,6 +48,7 @@ pub struct Model {
 #[derive(Clone, Debug, Default)]
 pub struct ModelTable {
     models: Vec<Arc<Model>>,
+    /// Names come from the config: a caller can ask for one, not add one, so a hash without a secret will do.
     by_name: FxHashMap<String, usize>,
 }
 

@@ -1,7 +1,7 @@
-//! What a pattern cannot match without: sets of words of which each match holds one, besides its first word.
+//! What a pattern cannot match without: a set of words of which each match holds one, besides its first word.
 //!
-//! What always holds: what is asked for stands in every match of the pattern. So where one of the sets has no word
-//! within the reach of a start, no reading need begin there, and the matches are the same.
+//! What always holds: what is asked for stands in every match of the pattern. So where its set has no word within the
+//! reach of a start, no reading need begin there, and the matches are the same.
 
 use super::lexicon::Symbol;
 use super::template::{Item, Repeat};

@@ -13,6 +13,8 @@ const STRETCH: usize = 4096;
 /// How many bytes share one note of what their words belong to. No match reaches further than into the next ones.
 const BLOCK: usize = 512;
 const _: () = assert!(REACH <= BLOCK);
+/// The symbol that no word has: what follows by it follows by any word.
+const UNKNOWN: Symbol = 0;
 
 /// A place that a reading has reached.
 #[derive(Clone, Copy, Debug)]
@@ -313,7 +315,7 @@ impl<'m> Reading<'m> {
             let follows = |second: Symbol| firsts.iter().any(|first| self.matcher.follows(*first, second));
             if later.is_none_or(|later| later.iter().any(|(_, s)| follows(*s)))
                 || ahead.symbols(self.matcher, i).iter().any(|s| follows(*s))
-                || follows(0)
+                || follows(UNKNOWN)
             {
                 self.open(before.start);
             }

@@ -119,6 +119,7 @@ pub enum NotAdmitted {
 
 /// All accounts of this process.
 pub struct Meter {
+    /// Scopes come from manifests and the config, so a hash without a secret will do.
     accounts: Mutex<FxHashMap<ScopeName, Account>>,
     store: Arc<dyn BudgetStore>,
     store_may_fail: bool,
