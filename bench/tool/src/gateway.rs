@@ -6,7 +6,7 @@ use crate::process::{self, Started};
 use crate::prose::Shape;
 use crate::report::{self, ClosedRow, OpenRow, Report, StreamRow, TargetRow};
 use crate::target::{Place, Target};
-use crate::{closed, cordon, nginx, open, peers, say, streams, target};
+use crate::{bare, closed, cordon, nginx, open, peers, say, streams, target};
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,12 +15,13 @@ use std::time::Duration;
 
 /// Requests a second in the open loop.
 const RATE: u64 = 2_000;
-/// Streams at once.
-const STREAMS: usize = 8;
+/// How many streams at once, and whether the upstream paces them. One alone shows what it waits for itself, eight that
+/// begin together what they wait for each other.
+pub(crate) const STREAMS: [(usize, bool); 3] = [(8, true), (8, false), (1, false)];
 /// The concurrency at which parts, and turns of a conversation, are measured.
 const PARTS_AT: usize = 16;
 /// Between two chunks of a paced stream, in milliseconds.
-pub(crate) const INTERVAL_MS: u64 = 5;
+const INTERVAL_MS: u64 = 5;
 
 /// What to run.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,7 +29,7 @@ pub(crate) struct Options {
     /// Short: 1 round of 1 second; the figures only show that it works.
     #[arg(long)]
     quick: bool,
-    /// Only these targets, by name, comma-separated: direct, nginx, cordon, cordon-behind, cordon-checks, ..., litellm, portkey.
+    /// Only these targets, by name, comma-separated: direct, nginx, bare, cordon, cordon-behind, cordon-checks, ..., litellm, portkey.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// All but these.
@@ -204,6 +205,7 @@ fn start(
         })
     })?;
     take("nginx", &|| nginx::start(place))?;
+    take("bare", &|| bare::start(place))?;
     for variant in cordon::VARIANTS {
         if variant.main || !options.leaves_out("parts") {
             take(variant.name, &|| cordon::start(*variant, place))?;
@@ -317,27 +319,28 @@ fn open_loops(options: &Options, targets: &mut [Target], report: &mut Report) ->
     Ok(())
 }
 
+/// How the chunks of a stream follow each other, in words.
+pub(crate) fn pace(paced: bool) -> String {
+    if paced { format!("a chunk every {INTERVAL_MS} ms") } else { "as fast as they go".to_owned() }
+}
+
 fn all_streams(
     options: &Options,
     targets: &mut [Target],
     direct: &Arc<Shot>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    for paced in [true, false] {
+    for (at_once, paced) in STREAMS {
         for round in 0..options.rounds() {
-            let pace = if paced {
-                format!("a chunk every {INTERVAL_MS} ms")
-            } else {
-                "as fast as they go".to_owned()
-            };
-            say::progress(&format!("streams: {pace}, round {}", round + 1));
+            say::progress(&format!("streams: {at_once} at once, {}, round {}", pace(paced), round + 1));
             for target in in_turn(targets, round).filter(|t| !is_part(&t.name)) {
-                let plan = streams::Plan { concurrency: STREAMS, bytes: 1024, paced, time: options.time() };
+                let plan = streams::Plan { concurrency: at_once, bytes: 1024, paced, time: options.time() };
                 let figures = streams::run(&target.shot, direct, target.process.as_ref(), plan)?;
                 if let Some(failure) = &figures.first_failure {
                     say::progress(&format!("{}: {} failed: {failure}", target.name, figures.failed));
                 }
-                report.streams.push(StreamRow { name: target.name.clone(), paced, round, figures });
+                let name = target.name.clone();
+                report.streams.push(StreamRow { name, at_once, paced, round, figures });
             }
         }
     }

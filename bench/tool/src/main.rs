@@ -4,6 +4,7 @@
 //! the right one, whole. What it does not do: judge. It reports what it is.
 #![allow(missing_docs, reason = "a tool, not a library")]
 
+mod bare;
 mod client;
 mod clock;
 mod closed;
@@ -67,6 +68,17 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         interval_ms: u64,
     },
+    /// Forward and nothing else, with Cordon's HTTP library and threads; prints its address.
+    Bare {
+        /// Where to.
+        upstream: SocketAddr,
+        /// Listen here.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Threads.
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
     /// One closed loop against any address.
     Load {
         /// Where.
@@ -112,6 +124,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Upstream { listen, threads, interval_ms } => {
             upstream::serve(listen, threads, Duration::from_millis(interval_ms))
         }
+        Task::Bare { upstream, listen, threads } => bare::serve(listen, upstream, threads),
         Task::Load { address, key, concurrency, size, seconds, streams, paced } => {
             let shot = Arc::new(client::Shot::new(address, &[("authorization", &format!("Bearer {key}"))])?);
             let time = Duration::from_secs_f64(seconds.clamp(0.1, 3600.0));

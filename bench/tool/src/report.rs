@@ -1,5 +1,6 @@
 //! The report: every round's figures as JSON, their medians as Markdown.
 
+use crate::gateway::{STREAMS, pace};
 use crate::machine::Machine;
 use crate::{closed, streams};
 use anyhow::Context as _;
@@ -75,6 +76,7 @@ pub(crate) struct OpenRow {
 #[derive(Debug, Serialize)]
 pub(crate) struct StreamRow {
     pub(crate) name: String,
+    pub(crate) at_once: usize,
     pub(crate) paced: bool,
     pub(crate) round: usize,
     #[serde(flatten)]
@@ -252,19 +254,16 @@ fn open_table(report: &Report, out: &mut String) {
 }
 
 fn stream_tables(report: &Report, out: &mut String) {
-    for paced in [true, false] {
-        let all: Vec<&StreamRow> = report.streams.iter().filter(|r| r.paced == paced).collect();
+    for (at_once, paced) in STREAMS {
+        let all: Vec<&StreamRow> =
+            report.streams.iter().filter(|r| (r.at_once, r.paced) == (at_once, paced)).collect();
         if all.is_empty() {
             continue;
         }
-        let pace = if paced {
-            format!("a chunk every {} ms", crate::gateway::INTERVAL_MS)
-        } else {
-            "as fast as they go".to_owned()
-        };
+        let pace = pace(paced);
         let _ = writeln!(
             out,
-            "## Streams of {} chunks, 8 at once, {pace}\n\n\"Added\" is over direct in the same round. A chunk has come when all of its text has.\n\n| target | first event ms | added | first text ms | added | p99 added | chunk ms | added | chunk p99 added | streams/s | CPU ms/stream | failed |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+            "## Streams of {} chunks, {at_once} at once, {pace}\n\n\"Added\" is over direct in the same round. A chunk has come when all of its text has.\n\n| target | first event ms | added | first text ms | added | p99 added | chunk ms | added | chunk p99 added | streams/s | CPU ms/stream | failed |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             crate::prose::CHUNKS
         );
         let of = |name: &str| all.iter().copied().filter(|r| r.name == name).collect::<Vec<_>>();

@@ -1,0 +1,165 @@
+//! Forwarding and nothing else, with Cordon's HTTP library and Cordon's threads: what HTTP by itself costs.
+//!
+//! What Cordon takes beyond it is for reading, judging and recording; what it takes beyond nginx is the library's.
+
+use crate::client::Shot;
+use crate::process::Started;
+use crate::target::{Place, Target, free_port};
+use anyhow::Context as _;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Connections that wait to be accepted, as for nginx.
+const BACKLOG: u32 = 1024;
+
+/// Starts it as a process of its own.
+pub(crate) fn start(place: &Place<'_>) -> anyhow::Result<Target> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bare").arg(place.upstream.to_string()).arg("--listen").arg(listen.to_string());
+    let (process, _) = Started::with_line("bare", &mut command, &place.folder.join("bare.log"))?;
+    Ok(Target {
+        name: "bare".to_owned(),
+        shot: Arc::new(Shot::new(listen, &[])?),
+        process: Some(process),
+        what: "hyper's server and client, a runtime a core, a pool of connections each; nothing is read"
+            .to_owned(),
+        version: String::new(),
+        config: String::new(),
+        guarded: None,
+    })
+}
+
+/// Serves until the process ends. Prints its address when it accepts.
+pub(crate) fn serve(listen: SocketAddr, upstream: SocketAddr, threads: usize) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for _ in 0..threads.max(1) {
+        // Bound before the address is printed: no thread comes too late.
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseport(true)?;
+        socket.bind(listen).context("bare cannot listen")?;
+        all.push(std::thread::Builder::new().name("bare".to_owned()).spawn(move || run(socket, upstream))?);
+    }
+    crate::say::line(&listen.to_string());
+    for thread in all {
+        thread.join().map_err(|_| anyhow::anyhow!("a thread of bare panicked"))??;
+    }
+    Ok(())
+}
+
+fn run(socket: TcpSocket, upstream: SocketAddr) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let listener = socket.listen(BACKLOG)?;
+        let host = HeaderValue::from_str(&upstream.to_string())?;
+        let pool = Rc::new(Pool { upstream, host, idle: RefCell::default() });
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let pool = pool.clone();
+            tokio::task::spawn_local(async move {
+                let service = service_fn(|request| forward(pool.clone(), request));
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    })
+}
+
+/// A thread's idle connections to the upstream.
+struct Pool {
+    upstream: SocketAddr,
+    host: HeaderValue,
+    idle: RefCell<Vec<SendRequest<Incoming>>>,
+}
+
+impl Pool {
+    async fn take(&self) -> anyhow::Result<SendRequest<Incoming>> {
+        loop {
+            let idle = self.idle.borrow_mut().pop();
+            let Some(mut sender) = idle else { break };
+            if sender.ready().await.is_ok() {
+                return Ok(sender);
+            }
+        }
+        let stream = TcpStream::connect(self.upstream).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::task::spawn_local(async move {
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}
+
+async fn forward(pool: Rc<Pool>, mut request: Request<Incoming>) -> anyhow::Result<Response<Answer>> {
+    let mut sender = pool.take().await?;
+    let headers = request.headers_mut();
+    headers.remove(CONNECTION);
+    headers.insert(HOST, pool.host.clone());
+    match sender.send_request(request).await {
+        Ok(response) => {
+            Ok(response.map(|body| Answer { body: Some(body), ended: false, lent: Some((pool, sender)) }))
+        }
+        Err(_) => {
+            let mut response = Response::new(Answer { body: None, ended: true, lent: None });
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            Ok(response)
+        }
+    }
+}
+
+/// An answer on its way. Its connection goes back when all of it was read.
+struct Answer {
+    body: Option<Incoming>,
+    ended: bool,
+    lent: Option<(Rc<Pool>, SendRequest<Incoming>)>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(context));
+        // The body of a stream does not know that it ends before it has.
+        self.ended |= frame.is_none();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some((pool, sender)) = self.lent.take()
+            && (self.ended || self.is_end_stream())
+        {
+            pool.idle.borrow_mut().push(sender);
+        }
+    }
+}
