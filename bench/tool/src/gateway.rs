@@ -17,7 +17,7 @@ use std::time::Duration;
 const RATE: u64 = 2_000;
 /// How many streams at once, and whether the upstream paces them. One alone shows what it waits for itself, eight that
 /// begin together what they wait for each other.
-pub(crate) const STREAMS: [(usize, bool); 3] = [(8, true), (8, false), (1, false)];
+pub(crate) const STREAMS: [(usize, bool); 3] = [(1, true), (8, true), (8, false)];
 /// The concurrency at which parts, and turns of a conversation, are measured.
 const PARTS_AT: usize = 16;
 /// Between two chunks of a paced stream, in milliseconds.
