@@ -2,16 +2,16 @@
 //!
 //! What Cordon takes beyond it is for reading, judging and recording; what it takes beyond nginx is the library's.
 
-use crate::client::Shot;
+use crate::client::{Shot, connect};
 use crate::process::Started;
 use crate::target::{Place, Target, free_port};
 use anyhow::Context as _;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 
 /// Connections that wait to be accepted, as for nginx.
 const BACKLOG: u32 = 1024;
@@ -35,7 +35,7 @@ pub(crate) fn start(place: &Place<'_>) -> anyhow::Result<Target> {
         name: "bare".to_owned(),
         shot: Arc::new(Shot::new(listen, &[])?),
         process: Some(process),
-        what: "hyper's server and client, a runtime a core, a pool of connections each; nothing is read"
+        what: "hyper's server and client, 2 threads with a runtime and a pool of connections each; nothing is read"
             .to_owned(),
         version: String::new(),
         config: String::new(),
@@ -96,36 +96,24 @@ impl Pool {
                 return Ok(sender);
             }
         }
-        let stream = TcpStream::connect(self.upstream).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::task::spawn_local(async move {
-            let _ = connection.await;
-        });
-        Ok(sender)
+        connect(self.upstream).await
     }
 }
 
+/// An error closes the caller's connection, who counts it as a failure.
 async fn forward(pool: Rc<Pool>, mut request: Request<Incoming>) -> anyhow::Result<Response<Answer>> {
     let mut sender = pool.take().await?;
     let headers = request.headers_mut();
     headers.remove(CONNECTION);
     headers.insert(HOST, pool.host.clone());
-    match sender.send_request(request).await {
-        Ok(response) => {
-            Ok(response.map(|body| Answer { body: Some(body), ended: false, lent: Some((pool, sender)) }))
-        }
-        Err(_) => {
-            let mut response = Response::new(Answer { body: None, ended: true, lent: None });
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            Ok(response)
-        }
-    }
+    let response = sender.send_request(request).await?;
+    Ok(response.map(|body| Answer { body, ended: false, lent: Some((pool, sender)) }))
 }
 
 /// An answer on its way. Its connection goes back when all of it was read.
 struct Answer {
-    body: Option<Incoming>,
+    body: Incoming,
+    /// A stream does not know that it ends before it has.
     ended: bool,
     lent: Option<(Rc<Pool>, SendRequest<Incoming>)>,
 }
@@ -138,26 +126,24 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let frame = std::task::ready!(Pin::new(body).poll_frame(context));
-        // The body of a stream does not know that it ends before it has.
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         self.ended |= frame.is_none();
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.ended || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.size_hint()
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some((pool, sender)) = self.lent.take()
-            && (self.ended || self.is_end_stream())
+        if self.is_end_stream()
+            && let Some((pool, sender)) = self.lent.take()
         {
             pool.idle.borrow_mut().push(sender);
         }

@@ -4,7 +4,7 @@ use crate::prose::Mark;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
@@ -39,6 +39,20 @@ impl Shot {
     }
 }
 
+/// A new connection. Must be made on a `LocalSet`.
+pub(crate) async fn connect<B>(address: SocketAddr) -> anyhow::Result<SendRequest<B>>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
+{
+    let stream = TcpStream::connect(address).await.context("connecting")?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::task::spawn_local(async move {
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
 /// A kept connection. Must live on a `LocalSet`.
 pub(crate) struct Connection {
     shot: Arc<Shot>,
@@ -49,16 +63,6 @@ impl Connection {
     /// A connection that is made with the first request.
     pub(crate) const fn new(shot: Arc<Shot>) -> Self {
         Self { shot, sender: None }
-    }
-
-    async fn open(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(self.shot.address).await.context("connecting")?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::task::spawn_local(async move {
-            let _ = connection.await;
-        });
-        Ok(sender)
     }
 
     /// Sends a chat request; gives the answer's head.
@@ -94,7 +98,7 @@ impl Connection {
                 None => false,
             };
             if !ready {
-                let mut sender = self.open().await?;
+                let mut sender = connect(self.shot.address).await?;
                 sender.ready().await?;
                 self.sender = Some(sender);
             }
