@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Short: 1 round of 1 second; the figures only show that it works.
     #[arg(long)]
     quick: bool,
-    /// Only these targets, by name, comma-separated: direct, nginx, bare, cordon, cordon-behind, cordon-checks, ..., litellm, portkey.
+    /// Only these targets, by name, comma-separated: direct, nginx, bare, bare-synced, cordon, cordon-behind, cordon-checks, ..., litellm, portkey.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// All but these.
@@ -205,7 +205,9 @@ fn start(
         })
     })?;
     take("nginx", &|| nginx::start(place))?;
-    take("bare", &|| bare::start(place))?;
+    for (name, synced) in bare::NAMES {
+        take(name, &|| bare::start(name, synced, place))?;
+    }
     for variant in cordon::VARIANTS {
         if variant.main || !options.leaves_out("parts") {
             take(variant.name, &|| cordon::start(*variant, place))?;

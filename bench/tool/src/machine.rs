@@ -50,9 +50,17 @@ impl Machine {
             revision: says(Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"])),
             sync_p50_ms: syncs.at(500),
             sync_p99_ms: syncs.at(990),
-            file_system: says(Command::new("stat").args(["-f", "-c", "%T"]).arg(folder)),
+            file_system: file_system(folder),
         })
     }
+}
+
+/// The name of the file system that holds `folder`.
+fn file_system(folder: &Path) -> String {
+    let listed =
+        Command::new("df").arg("--output=fstype").arg(folder).output().map(|o| o.stdout).unwrap_or_default();
+    // A heading comes first.
+    String::from_utf8_lossy(&listed).lines().nth(1).unwrap_or("unknown").trim().to_owned()
 }
 
 /// What a sync of one block takes, with nothing else going on.

@@ -11,6 +11,7 @@ mod closed;
 mod cordon;
 mod durable;
 mod gateway;
+mod grouped;
 mod histogram;
 mod ledger;
 mod machine;
@@ -32,6 +33,7 @@ mod upstream;
 
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +80,9 @@ enum Task {
         /// Threads.
         #[arg(long, default_value_t = 2)]
         threads: usize,
+        /// Two entries in this file, synced in groups, before each answer.
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
     },
     /// One closed loop against any address.
     Load {
@@ -124,7 +129,9 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Upstream { listen, threads, interval_ms } => {
             upstream::serve(listen, threads, Duration::from_millis(interval_ms))
         }
-        Task::Bare { upstream, listen, threads } => bare::serve(listen, upstream, threads),
+        Task::Bare { upstream, listen, threads, log } => {
+            bare::serve(listen, upstream, threads, log.as_deref())
+        }
         Task::Load { address, key, concurrency, size, seconds, streams, paced } => {
             let shot = Arc::new(client::Shot::new(address, &[("authorization", &format!("Bearer {key}"))])?);
             let time = Duration::from_secs_f64(seconds.clamp(0.1, 3600.0));

@@ -250,6 +250,15 @@ fn open_table(report: &Report, out: &mut String) {
             rows.iter().map(|r| r.failed).sum::<u64>(),
         );
     }
+    let (synced, bare) = (of("bare-synced"), of("bare"));
+    let syncs =
+        |f: fn(&OpenRow) -> f64| against(&synced, &bare, |r| r.round, f, |with, without| with - without);
+    if let (Some(p50), Some(p99)) = (syncs(|r| r.p50_ms), syncs(|r| r.p99_ms)) {
+        let _ = writeln!(
+            out,
+            "\nWhat two grouped syncs take, `bare-synced` over `bare` in the same round: median {p50:.3} ms, p99 {p99:.3} ms."
+        );
+    }
     out.push('\n');
 }
 
