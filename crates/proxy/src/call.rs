@@ -17,6 +17,7 @@ use cordon_policy::Budgets;
 use cordon_types::{Dialect, Digest, Nanos, Operation, RequestId, ServerId, UpstreamId, UserRef};
 use cordon_upstream::{Incoming as Upstream, IncomingBody, Outgoing, UpstreamError};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
@@ -257,7 +258,8 @@ async fn send(
     };
     let deadline = open.deadline;
     let client = asked.worker.upstream();
-    let sending = client.send(&prompt.permit, &prompt.model.upstream, outgoing);
+    // Pinned here: a timeout that takes it whole is another copy of it.
+    let sending = pin!(client.send(&prompt.permit, &prompt.model.upstream, outgoing));
     let head = tokio::select! {
         biased;
         head = timeout_at(deadline, sending) => head,
@@ -402,7 +404,7 @@ pub(crate) fn too_long() -> Refusal {
 }
 
 fn outgoing_headers(dialect: Dialect, stream: bool, version: &'static str, betas: &[String]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(6);
+    let mut headers = HeaderMap::with_capacity(8);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(
         header::ACCEPT,

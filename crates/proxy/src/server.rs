@@ -107,11 +107,11 @@ where
     let service = service_fn(|request: http::Request<_>| {
         let (worker, work) = (worker.clone(), work.clone());
         let busy = Busy::enter(&work, request.version());
-        // Boxed: hyper keeps the room of a future for the whole life of a connection.
-        Box::pin(async move {
+        // Boxed: hyper keeps a future's room as long as a connection. In place: `Box::pin` copies all of that room.
+        Box::into_pin(Box::write(Box::new_uninit(), async move {
             let answer = service::handle(worker, &work, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Held::new(body, busy)))
-        })
+        }))
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut draining = worker.shared.draining.clone();

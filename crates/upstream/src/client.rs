@@ -12,7 +12,7 @@ use crate::{
 use bytes::Bytes;
 use cordon_policy::Permit;
 use cordon_types::{Clock, UpstreamId};
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use rustc_hash::FxHashMap;
@@ -251,12 +251,18 @@ impl Server {
             return Err(bad("the path must begin with one slash"));
         }
         let uri: Uri = self.base.join(&path).parse().map_err(|_| bad("the path is not one"))?;
+        let length = body.len();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         // SECURITY: pools and headers belong to one upstream, so this credential meets only connections that
         // were dialled for it.
-        *request.headers_mut() = self.own.outgoing(headers);
+        let mut headers = self.own.outgoing(headers);
+        // Said here rather than left to hyper: what goes out may be a copy, and a copy has room for no more.
+        if length > 0 {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
