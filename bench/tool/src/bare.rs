@@ -41,7 +41,9 @@ pub(crate) fn start(name: &str, synced: bool, place: &Place<'_>) -> anyhow::Resu
             .to_owned();
     if synced {
         command.arg("--log").arg(place.folder.join("bare-synced.data"));
-        what.push_str("; two entries of a log on the disk before each answer, synced in groups");
+        what.push_str(
+            "; two entries of a log on the disk before each answer (one before a stream), synced in groups",
+        );
     }
     let (process, _) = Started::with_line(name, &mut command, &place.folder.join(format!("{name}.log")))?;
     Ok(Target {

@@ -258,21 +258,25 @@ async fn send(
     };
     let deadline = open.deadline;
     let client = asked.worker.upstream();
-    // Pinned here: a timeout that takes it whole is another copy of it.
-    let sending = pin!(client.send(&prompt.permit, &prompt.model.upstream, outgoing));
-    let head = tokio::select! {
-        biased;
-        head = timeout_at(deadline, sending) => head,
-        () = open.killed() => return fail(&mut open, End::Killed, killed_refusal()).await,
+    let head = {
+        // Pinned: a timeout that takes it whole is another copy of it. It ends with this block, so that what was stopped
+        // goes no further while that is recorded.
+        let sending = pin!(client.send(&prompt.permit, &prompt.model.upstream, outgoing));
+        tokio::select! {
+            biased;
+            head = timeout_at(deadline, sending) => Some(head),
+            () = open.killed() => None,
+        }
     };
     let upstream = match head {
-        Ok(Ok(upstream)) => upstream,
-        Ok(Err(e)) => {
+        Some(Ok(Ok(upstream))) => upstream,
+        Some(Ok(Err(e))) => {
             tracing::warn!(request = %id, upstream = %prompt.model.upstream, error = %e, "the upstream failed");
             let refusal = Refusal::new(e.status(), Why::Upstream(e.name()), e.public());
             return fail(&mut open, End::UpstreamFailed(e.name()), refusal).await;
         }
-        Err(_) => return fail(&mut open, End::TimedOut, too_long()).await,
+        Some(Err(_)) => return fail(&mut open, End::TimedOut, too_long()).await,
+        None => return fail(&mut open, End::Killed, killed_refusal()).await,
     };
     if !upstream.status.is_success() {
         return Box::pin(upstream_said_no(&mut open, &prompt.exchange, upstream)).await;
